@@ -1,0 +1,58 @@
+# Two commands: `make run` shows gracewatch at work, `make test` proves it.  Both install the locked dependencies first.
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test format lint types floors tests docs-fresh docs bench lock clean
+
+run: $(VENV)/.installed-run
+	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
+
+test: format lint types floors tests docs-fresh
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gracewatch needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-run: requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
+	@echo "installing the locked dependencies into $(VENV) …"
+	$(PIP) install --require-hashes --no-deps -r requirements.lock -r requirements-build.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-test: requirements-dev.lock $(VENV)/.installed-run
+	@echo "installing the locked test tools into $(VENV) …"
+	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+floors: $(VENV)/.installed-test
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.installed-test
+	$(BIN)/pytest -q
+
+# The pages that are made from the code must say what the code says.
+docs-fresh: $(VENV)/.installed-test
+	$(BIN)/python -m tests.house.generate --check
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m tests.house.generate
+
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	echo hatchling | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-build.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The machine: everything between a mail and a chat message."""

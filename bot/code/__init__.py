@@ -1,0 +1,1 @@
+"""A series to worlds, C text to structure and facts; pure."""

@@ -1,0 +1,1 @@
+"""Bytes to Message to Patch to Series; pure."""

@@ -1,0 +1,1 @@
+"""Where kernel source comes from; one adapter a file."""

@@ -1,0 +1,1 @@
+"""Settings, their defaults, and the files an operator edits."""

@@ -1,0 +1,1 @@
+"""What we do when something happened; one file, one event."""

@@ -1,0 +1,1 @@
+"""What people may ask in chat; one file, one verb."""
