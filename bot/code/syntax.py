@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from tree_sitter import Language, Node, Parser
 
 from bot.code.prepass import prepare
 
-__all__ = ["Node", "Source", "functions", "parse"]
+__all__ = ["Node", "Source", "function_name", "functions", "macro_name", "parse"]
 
 _LANGUAGE = Language(tree_sitter_c.language())
+_WORD = re.compile(rb"\w+")
+_DEFINER = re.compile(rb"[A-Z_][A-Z_0-9]*\w*[ \t]*\(\s*(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,30 @@ def functions(source: Source) -> Iterator[Node]:
             yield node
         elif node.type.startswith("preproc_") or node.type in {"ERROR", "linkage_specification", "declaration_list"}:
             pending.extend(reversed(node.children))
+
+
+def macro_name(source: Source, node: Node) -> str:
+    """The macro that a loop was made from: "list_for_each_entry_rcu", "scoped_guard"; "" for a real while or if.
+
+    Its arguments are the node's condition: an expression, or a comma expression of all of them.
+    """
+    found = _WORD.match(source.original, node.start_byte)
+    name = found[0].decode() if found else ""
+    return "" if name in {"while", "if"} or node.type not in {"while_statement", "if_statement"} else name
+
+
+def function_name(source: Source, function: Node) -> str:
+    """The name of a function definition, also of one defined by a macro: ``SYSCALL_DEFINE1(close, ...`` is "close"."""
+    node = function.child_by_field_name("declarator")
+    while node is not None and node.type not in {"identifier", "field_identifier"}:
+        node = node.child_by_field_name("declarator") or next(
+            (child for child in node.named_children if child.type.endswith(("declarator", "identifier"))), None
+        )
+    kind = function.child_by_field_name("type")
+    if kind is not None and source.text(kind) != source.prepared[kind.start_byte : kind.end_byte].decode(
+        "utf-8", "replace"
+    ):
+        found = _DEFINER.match(source.original, kind.start_byte)
+        if found:
+            return found[1].decode()
+    return source.text(node) if node is not None else ""

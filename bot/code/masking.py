@@ -1,0 +1,102 @@
+"""C text under edit: comments, strings and directives hidden, lengths and newlines kept, parentheses paired."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# A form feed is blank to every pattern of the recipe, and is told apart from what the recipe itself blanked.
+_HIDE = bytes(10 if byte == 10 else 12 for byte in range(256))
+_BLANK = bytes(10 if byte == 10 else 32 for byte in range(256))
+_QUOTES = b"\"'"
+
+# In C outside comments and strings a '#' starts a directive.  No pattern can back up: a 5 MB line takes one walk.
+_HIDDEN = re.compile(
+    rb"""//(?:[^\\\n]|\\[\s\S])*+ | /\*(?s:.*?)(?:\*/|\Z)
+    | "(?:[^"\\\n]|\\[\s\S])*+"?+ | '(?:[^'\\\n]|\\[\s\S])*+'?+
+    | \#(?:[^\n\\/]|\\[\s\S]|/\*(?s:.*?)(?:\*/|\Z)|/)*+""",
+    re.VERBOSE,
+)
+_PARENTHESIS = re.compile(rb"[()]|^\}", re.MULTILINE)
+_SEPARATOR = re.compile(rb"[(),]")
+_VISIBLE = re.compile(rb"\S")
+
+
+class MaskedText:
+    """``work`` is edited in place, its length never changes; ``finish`` gives it back with the hidden parts shown."""
+
+    def __init__(self, original: bytes) -> None:
+        self.original = original
+        self.work = bytearray(original)
+        self.directives: list[tuple[int, int]] = []
+        self._hidden: list[tuple[int, int]] = []
+        for found in _HIDDEN.finditer(original):
+            start, end = found.span()
+            inside = start + (original[start] in _QUOTES)
+            self.work[inside:end] = original[inside:end].translate(_HIDE)
+            self._hidden.append((start, end))
+            if original[start] == ord("#"):
+                self.directives.append((start, end))
+        self._closing: dict[int, int] = {}
+        self._opening: dict[int, int] = {}
+
+    def pair_parentheses(self) -> None:
+        """Match every parenthesis; a ``}`` in column 0 ends a function, so nothing stays open beyond it."""
+        opened: list[int] = []
+        for found in _PARENTHESIS.finditer(self.work):
+            byte = found[0]
+            if byte == b"(":
+                opened.append(found.start())
+            elif byte == b"}":
+                opened.clear()
+            elif opened:
+                self._closing[opened.pop()] = found.start()
+        self._opening = {close: opening for opening, close in self._closing.items()}
+
+    def closing(self, opening: int) -> int | None:
+        return self._closing.get(opening)
+
+    def opening(self, closing: int) -> int | None:
+        return self._opening.get(closing)
+
+    def commas(self, opening: int) -> Iterator[int]:
+        """Places of the commas between the arguments of the call whose ``(`` is at ``opening``."""
+        place, end = opening + 1, self._closing.get(opening, opening)
+        while found := _SEPARATOR.search(self.work, place, end):
+            place = found.end()
+            if found[0] == b",":
+                yield found.start()
+            elif found[0] == b"(":
+                place = self._closing.get(found.start(), found.start()) + 1
+
+    def next_visible(self, place: int) -> int:
+        """Place of the next byte that is not blank, the length of the text when there is none."""
+        found = _VISIBLE.search(self.work, place)
+        return found.start() if found else len(self.work)
+
+    def last_visible(self, place: int) -> int:
+        """Place of the last byte before ``place`` that is not blank, -1 when there is none."""
+        step = 32
+        while place > 0:
+            start = max(0, place - step)
+            rest = len(self.work[start:place].rstrip())
+            if rest:
+                return start + rest - 1
+            place, step = start, step * 2
+        return -1
+
+    def at(self, place: int) -> bytes:
+        """The one byte at a place, b"" beyond the end."""
+        return bytes(self.work[place : place + 1])
+
+    def blank(self, start: int, end: int) -> None:
+        self.work[start:end] = self.work[start:end].translate(_BLANK)
+
+    def write(self, place: int, text: bytes) -> None:
+        self.work[place : place + len(text)] = text
+
+    def finish(self) -> bytes:
+        for start, end in self._hidden:
+            if self.work[start] in b"\f\"'":
+                self.work[start:end] = self.original[start:end]
+        return bytes(self.work)
