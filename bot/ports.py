@@ -97,14 +97,43 @@ class Chat(Protocol):
     def healthy(self) -> bool: ...
 
 
+class StoreError(Exception):
+    """The store could not be opened or used; the message names it, says why and the cure."""
+
+
 class Transaction(Protocol):
-    """Everything that is saved together or not at all."""
+    """Everything that is saved together or not at all.
+
+    Writes of mail, series and cursors are gathered and reach the database in bulk: take many mails in one transaction.
+    Reads see the writes made before them in the same transaction.
+    """
 
     # mail
     async def has_message(self, message_id: str) -> bool: ...
-    async def add_message(self, message: Message, raw: RawMail, series_key: str) -> None: ...
-    async def add_unreadable(self, unreadable: Unreadable, feed: str) -> None: ...
-    async def cursor(self, feed: str) -> str: ...
+    async def known_messages(self, message_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these ids that the store has; one question for a whole batch."""
+        ...
+
+    async def add_message(self, message: Message, raw: RawMail, series_key: str) -> None:
+        """Keep a mail, "" for the key of one that is in no series.  An id that is known already changes nothing."""
+        ...
+
+    async def raw_mail(self, message_id: str) -> RawMail | None:
+        """The mail as it came, byte for byte."""
+        ...
+
+    async def add_unreadable(self, unreadable: Unreadable, feed: str) -> None:
+        """Keep it and count it; the same one again only raises its count."""
+        ...
+
+    async def unreadable(self, limit: int) -> tuple[tuple[Unreadable, int], ...]:
+        """The newest unreadable inputs, each with how often it came."""
+        ...
+
+    async def cursor(self, feed: str) -> str:
+        """Where the feed was read to, "" at the beginning."""
+        ...
+
     async def set_cursor(self, feed: str, position: str) -> None: ...
 
     # series
@@ -119,16 +148,22 @@ class Transaction(Protocol):
 
     async def save_series(self, series: Series) -> None: ...
     async def due_series(self, now: datetime, limit: int) -> tuple[Series, ...]:
-        """Series to review: SETTLED, or OPEN with ``settles_at`` past."""
+        """Series to review: SETTLED, or OPEN with ``settles_at`` past.  The first to come first."""
         ...
 
-    async def recent_series(self, limit: int, words: str = "") -> tuple[Series, ...]: ...
+    async def recent_series(self, limit: int, words: str = "") -> tuple[Series, ...]:
+        """The last to come first; with ``words``, those that have every word in their title or author."""
+        ...
+
     async def versions(self, thread: str) -> tuple[Series, ...]:
         """All versions of a thread, oldest first."""
         ...
 
     # findings
-    async def add_review(self, review: Review) -> None: ...
+    async def add_review(self, review: Review) -> None:
+        """Keep a review; it takes the place of an earlier one of the same series."""
+        ...
+
     async def review(self, series_key: str) -> Review | None: ...
     async def findings(self, thread: str) -> tuple[tuple[int, Finding], ...]:
         """(version, finding) of all reviewed versions of a thread, oldest version first."""
@@ -136,11 +171,29 @@ class Transaction(Protocol):
 
     # outbox
     async def queue(self, delivery: Delivery) -> bool:
-        """Put a delivery in the outbox; False when its key is already known."""
+        """Put a delivery in the outbox; False when its key is already known.
+
+        Deliveries of one (chat, channel) leave in the order they were queued, so queue a card before its replies.
+        """
         ...
 
-    async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]: ...
-    async def save_delivery(self, delivery: Delivery) -> None: ...
+    async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
+        """The next delivery of each (chat, channel), those that may go now: at most one for each, oldest first.
+
+        A channel waits while its oldest unfinished delivery is SENDING or has ``not_before`` ahead, so order is kept
+        and a reply comes only when its card is SENT or GAVE_UP.  All that is returned may be sent at the same time.
+        Ask again after sending.
+        """
+        ...
+
+    async def interrupted_deliveries(self) -> tuple[Delivery, ...]:
+        """Deliveries left SENDING by a crash: ask at start before any is sent, and look each up with ``Chat.find``."""
+        ...
+
+    async def save_delivery(self, delivery: Delivery) -> None:
+        """Note a queued delivery's new state (and attempts, not_before, remote_id, error).  Unknown key: StoreError."""
+        ...
+
     async def card(self, chat: str, channel: str, thread: str) -> Delivery | None:
         """The newest SENT card of a thread in a channel."""
         ...
@@ -149,17 +202,34 @@ class Transaction(Protocol):
         """The series thread whose card has this remote id, "" when none."""
         ...
 
-    async def counts(self) -> dict[str, int]:
-        """Rows by kind, for status and metrics: messages, unreadable, series, findings, queued, gave-up."""
+    async def seen_event(self, event_id: str) -> bool:
+        """Was this chat event taken before?  It is from now on.  The last 20,000 are remembered."""
         ...
+
+    async def counts(self) -> dict[str, int]:
+        """How much there is, for status and metrics.
+
+        messages, unreadable, series, reviews, findings; series by state: open, settled, reviewed; deliveries by state:
+        queued, sending, sent, gave-up.  Every name is there, 0 when nothing is.
+        """
+        ...
+
+    async def findings_by_rule(self) -> dict[str, int]: ...
 
 
 class Store(Protocol):
     """Where state lives between two starts."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """All or nothing: saved when the block ends, forgotten when it raises.  Not to be nested.  Raises StoreError."""
+        ...
+
     async def upgrade(self) -> None:
-        """Bring the schema to the newest version."""
+        """Bring the schema to the newest version.  Raises StoreError."""
+        ...
+
+    async def ping(self) -> None:
+        """Can it be reached and is its schema the one we know?  Raises StoreError."""
         ...
 
     async def close(self) -> None: ...
@@ -171,9 +241,28 @@ class Clock(Protocol):
         ...
 
     def every(self, interval: timedelta, name: str, job: Callable[[], Awaitable[None]]) -> None:
-        """Run ``job`` at once and then each ``interval``; never twice at the same time."""
+        """Run ``job`` at once and then each ``interval``; never twice at the same time.
+
+        What a job raises is logged and its next run comes as planned.
+        """
         ...
 
     async def drain(self) -> None:
         """Start nothing more and wait for what runs."""
+        ...
+
+
+class Meter(Protocol):
+    """Where figures about the work go.  The names and their labels are the table in bot/health.py."""
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a figure that only grows."""
+        ...
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Say what a figure is now."""
+        ...
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        """Add one duration to a distribution."""
         ...
