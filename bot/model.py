@@ -266,14 +266,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """All that a tree has answered so far.  ``name`` is "" when there is no tree."""
+    """All that a tree has been asked and has answered so far.  ``name`` is "" when there is no tree."""
 
     name: str = ""
     texts: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    asked: frozenset[str | tuple[str, ...]] = frozenset()  # mentions and definitions that were answered
 
-    def plus(self, answer: Answer) -> Base:
-        return Base(self.name, {**self.texts, **answer.texts}, self.notes + answer.notes)
+    def plus(self, wanted: Wanted, answer: Answer) -> Base:
+        asked = self.asked | frozenset(wanted.mentions) | frozenset(wanted.definitions)
+        # What was asked for by path comes first: the diff's own blob beats the same file met in a search.
+        texts = {**answer.texts, **self.texts}
+        return Base(self.name, texts, self.notes + answer.notes, asked)
 
 
 class Level(enum.StrEnum):

@@ -1,0 +1,139 @@
+"""What a rule is: a small question asked of the facts of one world, with the page that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bot.code.facts import Fact
+from bot.code.lifetime import Lifetime
+from bot.code.protection import WorldFacts
+from bot.model import Evidence, Hit, Level, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A patch in ' ', '+', '-' notation; lines that must be reported end in ``// <-- warns``."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """A place that looks like the fault and is not, with the reason: shown beside a finding on the same object."""
+
+    subject: str
+    evidence: Evidence
+    reason: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a rule is given: the facts of one world, questions about lifetimes in it, and the world before."""
+
+    facts: WorldFacts
+    lifetime: Lifetime
+    before: Code | None = None
+
+    @classmethod
+    def of(cls, facts: WorldFacts, before: Code | None = None) -> Code:
+        return cls(facts, Lifetime(facts), before)
+
+
+Question = Callable[[Code], Iterator[Hit | Excused]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A question with its page.  ``replaces`` are rules that need not speak when this one does of the same place."""
+
+    name: str
+    summary: str
+    why: str
+    instead: str
+    level: Level
+    confidence: float
+    sources: tuple[str, ...]
+    bad: tuple[Example, ...]
+    good: tuple[Example, ...]
+    blind_spots: tuple[Example, ...]
+    replaces: tuple[str, ...]
+    ask: Question
+
+    def hits(self, code: Code) -> tuple[tuple[Hit, ...], tuple[Excused, ...]]:
+        """What the rule says of a world: the hits and the excused places."""
+        said = tuple(self.ask(code))
+        return (
+            tuple(word for word in said if isinstance(word, Hit)),
+            tuple(word for word in said if isinstance(word, Excused)),
+        )
+
+
+def rule(
+    *,
+    level: Level,
+    confidence: float,
+    sources: tuple[str, ...],
+    why: str,
+    instead: str,
+    bad: tuple[Example, ...],
+    good: tuple[Example, ...],
+    blind_spots: tuple[Example, ...] = (),
+    replaces: tuple[str, ...] = (),
+) -> Callable[[Question], Rule]:
+    """Make a rule of a question.  Its name is the function's, its summary the docstring's first sentence."""
+
+    def make(ask: Question) -> Rule:
+        summary = " ".join((ask.__doc__ or "").split())
+        name = getattr(ask, "__name__", "").replace("_", "-")
+        return Rule(
+            name,
+            summary,
+            _prose(why),
+            _prose(instead),
+            level,
+            confidence,
+            sources,
+            bad,
+            good,
+            blind_spots,
+            replaces,
+            ask,
+        )
+
+    return make
+
+
+def _prose(text: str) -> str:
+    return " ".join(text.split())
+
+
+def hit(
+    fact: Fact,
+    subject: str,
+    text: str,
+    evidence: tuple[Evidence, ...],
+    *,
+    question: str = "",
+    cure: str = "",
+    confidence: float | None = None,
+) -> Hit:
+    """A hit at the place of a fact."""
+    return Hit(
+        path=fact.path,
+        function=fact.function,
+        line=fact.line,
+        code=fact.code,
+        subject=subject,
+        text=text,
+        evidence=evidence,
+        question=question,
+        cure=cure,
+        confidence=confidence,
+    )
+
+
+def nothing_found(role: Role, where: str) -> Evidence:
+    """Evidence of absence: it says where was looked."""
+    return Evidence(role, "", "", 0, where)

@@ -1,0 +1,274 @@
+"""What happens to which object in one function: its list and pointer operations, waits, frees and sleeps."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from bot.code import vocabulary as words
+from bot.code.flow import Flow, Step, StepKind
+from bot.code.lowering import flow_of
+from bot.code.sections import Held, held_at
+from bot.code.spelling import split_arguments, tight
+from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, variables_in
+from bot.code.syntax import Node, Source, functions, parse
+from bot.model import Evidence, Image, Role
+
+_IDENTIFIER = re.compile(r"\w+$")
+_WORD = re.compile(r"\w+")
+_NULLS = frozenset({"NULL", "0", "(void*)0"})
+
+
+class FactKind(enum.Enum):
+    ADD = enum.auto()
+    UNLINK = enum.auto()
+    WALK = enum.auto()
+    STORE = enum.auto()  # a pointer that readers follow is replaced or cleared
+    READ = enum.auto()  # rcu_dereference() and its like
+    WAIT = enum.auto()
+    DEFER = enum.auto()  # freed or called back after a grace period
+    FREE = enum.auto()
+    SLEEP = enum.auto()
+
+
+class Function:
+    """A function definition; everything about it is worked out when first asked for, and once."""
+
+    def __init__(self, image: Image, source: Source, node: Node, name: str) -> None:
+        self.image, self.source, self.node, self.name = image, source, node, name
+        self.path = image.path
+        self.text = source.text(node)
+        self.line = image.file_line(node.start_point.row + 1)
+
+    def __repr__(self) -> str:
+        return f"{self.name}() of {self.path}:{self.line}"
+
+    @cached_property
+    def signature(self) -> str:
+        return tight(self.text.split("{", 1)[0])
+
+    @cached_property
+    def static(self) -> bool:
+        return self.signature.startswith("static ")
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        inner = self.signature[self.signature.find("(") + 1 : self.signature.rfind(")")]
+        names = (_IDENTIFIER.search(re.sub(r"\[[^\]]*\]$", "", part.strip())) for part in split_arguments(inner))
+        return tuple(match[0] if match else "" for match in names)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(_WORD.findall(self.text))
+
+    @cached_property
+    def flow(self) -> Flow:
+        return flow_of(self.source, self.node)
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        return held_at(self.flow)
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        return variables_in(self.text)
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """Variables that stand for one expression all through: assigned once."""
+        values: dict[str, set[str]] = {}
+        for step in self.flow.steps:
+            if step.kind is StepKind.ASSIGN and _WORD.fullmatch(step.name) and step.value not in _NULLS:
+                values.setdefault(step.name, set()).add(step.value)
+        return {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
+
+    @cached_property
+    def clean(self) -> bool:
+        """Whether the parser understood all of it."""
+        return not self.node.has_error
+
+    def file_line(self, line: int) -> int:
+        return self.image.file_line(line)
+
+    def quote(self, step: Step) -> str:
+        return step.code
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One operation at one step.
+
+    ``variable`` is the C expression of the object (``dev`` of ``&dev->vm_node``); ``node`` and ``head`` are what a list
+    operation works on, for pointers ``head`` is the field.  ``rcu`` says that the primitive is the RCU form.
+    """
+
+    kind: FactKind
+    name: str
+    step: int
+    line: int  # of the file
+    code: str
+    where: Function
+    variable: str = ""
+    value: str = ""
+    node: Key = NOWHERE
+    head: Key = NOWHERE
+    rcu: bool = False
+    flavour: str = ""
+
+    @property
+    def function(self) -> str:
+        return self.where.name
+
+    @property
+    def path(self) -> str:
+        return self.where.path
+
+    def evidence(self, role: Role, note: str = "") -> Evidence:
+        return Evidence(role, self.path, self.function, self.line, self.code, note=note)
+
+
+def name_of(source: Source, function: Node) -> str:
+    """The name in a function definition's declarator, "" when the parser lost it."""
+    node = function.child_by_field_name("declarator")
+    while node is not None and node.type != "function_declarator":
+        node = node.child_by_field_name("declarator")
+    inner = node.child_by_field_name("declarator") if node is not None else None
+    return source.text(inner) if inner is not None and inner.type == "identifier" else ""
+
+
+@lru_cache(maxsize=1024)
+def functions_of(image: Image) -> tuple[Function, ...]:
+    """The functions of an image, in order."""
+    source = parse(image.text)
+    named = ((node, name_of(source, node)) for node in functions(source))
+    return tuple(Function(image, source, node, name) for node, name in named if name)
+
+
+def variable_of(argument: str) -> str:
+    """``dev`` of ``&dev->vm_node``, ``a->b`` of ``&a->b->node``, ``x`` of ``x`` and ``&x.node``."""
+    text = argument.lstrip("&(")
+    text = text.rstrip(")") if text.count("(") < text.count(")") else text
+    place = max(text.rfind("->"), text.rfind("."))
+    base = text[:place] if place > 0 else text
+    # &dev->group.node: the object is dev, group is part of it
+    while "." in base and base.rfind(".") > base.rfind("->"):
+        base = base[: base.rfind(".")]
+    return base
+
+
+def facts_of(function: Function, structs: Structs) -> tuple[Fact, ...]:
+    """Every fact of a function, in the order of its steps."""
+    return tuple(_Reader(function, structs).facts())
+
+
+def _argument(step: Step, number: int | None) -> str:
+    if number is None:
+        return ""
+    return step.args[number] if -len(step.args) <= number < len(step.args) else ""
+
+
+class _Reader:
+    """Reads the steps of one function with the table of kernel names."""
+
+    def __init__(self, function: Function, structs: Structs) -> None:
+        self.function, self.structs = function, structs
+        self.number, self.step = 0, Step(StepKind.JOIN)
+
+    def facts(self) -> Iterator[Fact]:
+        for number, step in enumerate(self.function.flow.steps):
+            self.number, self.step = number, step
+            if step.kind is StepKind.CALL:
+                yield from self.list_call(step)
+                yield from self.pointer_call(step)
+                yield from self.waiting_call(step)
+            if step.name in words.WALKS and step.kind in {StepKind.CALL, StepKind.WALK}:
+                yield self.walk(step)
+            elif step.kind is StepKind.ASSIGN and ("->" in step.name or "." in step.name or "[" in step.name):
+                yield self.make(
+                    FactKind.STORE, variable=variable_of(step.name), head=self.key(step.name), value=step.value
+                )
+
+    def key(self, expression: str) -> Key:
+        return self.structs.resolve(expression, self.function.variables, self.function.aliases)
+
+    def make(
+        self,
+        kind: FactKind,
+        *,
+        variable: str = "",
+        value: str = "",
+        node: Key = NOWHERE,
+        head: Key = NOWHERE,
+        rcu: bool = False,
+        flavour: str = "",
+    ) -> Fact:
+        step = self.step
+        line = self.function.file_line(step.line)
+        return Fact(
+            kind, step.name, self.number, line, step.code, self.function, variable, value, node, head, rcu, flavour
+        )
+
+    def list_call(self, step: Step) -> Iterator[Fact]:
+        if (add := words.ADDS.get(step.name) or words.REPLACES.get(step.name)) is not None:
+            yield self.linked(FactKind.ADD, add.node, add.head, rcu=add.rcu)
+        if step.name in words.REPLACES:
+            yield self.linked(FactKind.UNLINK, 0, None, rcu=words.REPLACES[step.name].rcu)
+        elif (unlink := words.UNLINKS.get(step.name)) is not None:
+            yield self.linked(FactKind.UNLINK, unlink.node, None, rcu=unlink.rcu)
+        elif step.name in words.MOVES:
+            yield self.linked(FactKind.UNLINK, 0, None, rcu=False)
+            yield self.linked(FactKind.ADD, 0, 1, rcu=False)
+
+    def linked(self, kind: FactKind, node: int | None, head: int | None, *, rcu: bool) -> Fact:
+        argument = _argument(self.step, node)
+        place = self.key(_argument(self.step, head)) if head is not None else NOWHERE
+        return self.make(kind, variable=variable_of(argument), node=self.key(argument), head=place, rcu=rcu)
+
+    def pointer_call(self, step: Step) -> Iterator[Fact]:
+        pointer = _argument(step, 0)
+        if step.name in words.STORES:
+            yield self.make(
+                FactKind.STORE,
+                variable=variable_of(pointer),
+                head=self.key(pointer),
+                value=_argument(step, 1),
+                rcu=True,
+            )
+        elif step.name in words.READS:
+            yield self.make(FactKind.READ, head=self.key(pointer), rcu=True, flavour=words.READS[step.name])
+
+    def waiting_call(self, step: Step) -> Iterator[Fact]:
+        name = step.name
+        if name in words.WAITS:
+            flavour, domain = words.WAITS[name]
+            yield self.make(FactKind.WAIT, flavour=flavour, value=_argument(step, domain))
+        elif name in words.DEFERS:
+            yield self.make(FactKind.DEFER, variable=_argument(step, words.DEFERS[name]))
+        elif name in words.FREES:
+            yield self.make(FactKind.FREE, variable=_argument(step, words.FREES[name]))
+        elif re.search(r"(->|\.)(\w+)$", name) and re.split(r"->|\.", name)[-1] in words.OPS_FREES and step.args:
+            yield self.make(FactKind.FREE, variable=step.args[0], value="ops")
+        if name in words.SLEEPS or (name in words.ALLOCATORS and words.SLEEPING_GFP.search(" ".join(step.args))):
+            yield self.make(FactKind.SLEEP)
+
+    def walk(self, step: Step) -> Fact:
+        walk = words.WALKS[step.name]
+        cursor, head, member = (_argument(step, place) for place in (walk.cursor, walk.head, walk.member))
+        if cursor:
+            owner = self.function.variables.get(cursor, UNKNOWN)
+        else:  # list_first_entry(head, struct x, member)
+            owner = next((arg.split()[-1] for arg in step.args if arg.startswith("struct ")), UNKNOWN)
+            cursor = step.target
+        return self.make(
+            FactKind.WALK,
+            variable=cursor,
+            node=Key(owner, member.rsplit(".", 1)[-1]) if member else NOWHERE,
+            head=self.key(head) if head else NOWHERE,
+            rcu=walk.rcu,
+            flavour=walk.flavour if walk.rcu else "",
+            value=_argument(step, walk.condition),
+        )

@@ -1,0 +1,260 @@
+"""What becomes of an object after it was unlinked, and who can still hold it: waits, frees, last references."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.code.facts import Fact, FactKind, Function
+from bot.code.flow import Step, StepKind
+from bot.code.protection import WorldFacts
+from bot.code.vocabulary import DEFERS, FREES, FRESH, REFERENCE_ZERO, WAITS
+
+_WAIT_NAME = re.compile(r"^_*(synchronize_(s?rcu|net|sched|rcu_\w+|srcu_\w+)|\w+_synchronize_(s?rcu|net))$")
+_DEFER_NAME = re.compile(
+    r"(_rcu|_rcu_mightsleep|call_s?rcu|free_rcu|_deferred|_delayed|_in_rcu)$|queue_work|schedule_work"
+)
+_DESTRUCTOR_NAME = re.compile(r"(destroy|destruct|teardown|uninit|deinit|fini|exit|dtor|shutdown|cleanup)")
+_INTENT = re.compile(
+    r"intentional|deliberate|on purpose|nobody else|no one else|"
+    r"no (more |other )?(concurrent )?(readers?|users?|references?)|"
+    r"last reference|no longer (visible|reachable)|not (yet )?(visible|published|reachable)|"
+    r"cannot (be )?(race|reached|found|access)|can't (race|be reached|be found)|safe (to|because|since|as)|"
+    r"grace period|readers? (have|has|are|is) (gone|done|finished)|synchronize_s?rcu",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_NEAR = 10  # lines
+_DEPTH = 2  # calls followed
+_CHAIN = 4  # callers followed
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """A free that an unlinked object meets with no grace period on the way: directly, or inside ``callee``."""
+
+    fact: Fact | None
+    line: int
+    code: str
+    callee: str = ""
+
+
+class Lifetime:
+    """Questions about the life of objects in one world."""
+
+    def __init__(self, code: WorldFacts) -> None:
+        self.code = code
+        self._waits: dict[Function, bool] = {}
+        self._frees: dict[tuple[Function, str], bool] = {}
+
+    # -- waits
+
+    def waits(self, function: Function, depth: int = _DEPTH) -> bool:
+        """Whether a function holds a grace period inside, itself or in a callee of this world."""
+        if function not in self._waits:
+            self._waits[function] = False  # recursion ends here
+            steps = (step for step in function.flow.steps if step.kind is StepKind.CALL)
+            self._waits[function] = any(self.is_wait(step, function, depth - 1) for step in steps)
+        return self._waits[function]
+
+    def is_wait(self, step: Step, function: Function, depth: int = _DEPTH) -> bool:
+        """Whether a step waits for readers: a grace period, or a callee that has one inside."""
+        if step.kind is not StepKind.CALL:
+            return False
+        if step.name in WAITS or _WAIT_NAME.match(step.name):
+            return True
+        if depth <= 0:
+            return False
+        callee = self.code.defined(step.name, function.path)
+        return callee is not None and callee is not function and self.waits(callee, depth)
+
+    # -- frees
+
+    def frees(self, function: Function, parameter: str, depth: int = _DEPTH) -> bool:
+        """Whether a function frees what its parameter points to, with no grace period before."""
+        place = (function, parameter)
+        if place not in self._frees:
+            self._frees[place] = False
+            self._frees[place] = (
+                bool(parameter) and next(self.freed(function, 0, parameter, depth - 1), None) is not None
+            )
+        return self._frees[place]
+
+    def freed(self, function: Function, start: int, variable: str, depth: int = _DEPTH) -> Iterator[Freed]:
+        """Frees of ``variable`` that a path from step ``start`` meets with no wait and no new value on the way."""
+        names = _names(function, variable)
+        frees = {fact.step: fact for fact in self.code.facts(function) if fact.kind is FactKind.FREE}
+
+        def ends(step: Step) -> bool:
+            if step.kind is StepKind.ASSIGN:
+                return step.name == variable
+            if step.kind is StepKind.WALK:
+                return bool(step.args) and step.args[0] == variable
+            if step.kind is StepKind.ASSUME:
+                return _says_null(step, names)
+            return step.kind is StepKind.GAP or self.is_wait(step, function) or _defers(step, names)
+
+        for number in sorted(function.flow.after(start, ends)):
+            step = function.flow.steps[number]
+            fact = frees.get(number)
+            line = function.file_line(step.line)
+            if fact is not None and fact.variable in names:
+                yield Freed(fact, line, step.code)
+            elif fact is None and depth > 0 and step.kind is StepKind.CALL:
+                callee = self._freeing_callee(function, step, names, depth)
+                if callee:
+                    yield Freed(None, line, step.code, callee)
+
+    def _freeing_callee(self, function: Function, step: Step, names: frozenset[str], depth: int) -> str:
+        """The callee that frees one of ``names``, "" when none does."""
+        places = [place for place, argument in enumerate(step.args) if argument in names]
+        callee = self.code.defined(step.name, function.path) if places else None
+        if callee is None or callee is function:
+            return ""
+        return next(
+            (
+                callee.name
+                for place in places
+                if place < len(callee.parameters) and self.frees(callee, callee.parameters[place], depth)
+            ),
+            "",
+        )
+
+    # -- who can still see it
+
+    def private(self, function: Function, fact: Fact) -> bool:
+        """Whether the object was made in this function and not yet published on any path to ``fact``."""
+        made = [
+            number
+            for number, step in enumerate(function.flow.steps)
+            if step.kind is StepKind.CALL and step.name in FRESH and step.target == fact.variable
+        ]
+        if not made:
+            return False
+        earlier = set(function.flow.before(fact.step))
+        if not earlier & set(made):
+            return False
+        return not any(
+            other.kind in {FactKind.ADD, FactKind.STORE}
+            and other.step in earlier
+            and (other.variable == fact.variable if other.kind is FactKind.ADD else other.value == fact.variable)
+            for other in self.code.facts(function)
+        )
+
+    def excuse(self, function: Function, fact: Fact) -> str:
+        """Why no reader can be there when ``fact`` happens, "" when nothing says so."""
+        comment = self.stated(function, fact)
+        if comment:
+            return comment
+        return self.last_reference(function, self._owners(function, fact))
+
+    def stated(self, function: Function, fact: Fact) -> str:
+        """The comment near a step that says it is meant, in words for a person."""
+        step_line = function.flow.steps[fact.step].line - function.node.start_point.row
+        for match in _COMMENT.finditer(function.text):
+            first = function.text.count("\n", 0, match.start()) + 1
+            last = first + match[0].count("\n")
+            if last - _NEAR <= step_line <= last + _NEAR and first <= step_line + 1 and _INTENT.search(match[0]):
+                return "a comment there says why"
+        return ""
+
+    def _owners(self, function: Function, fact: Fact) -> frozenset[str]:
+        """The variables whose member the list head is: ``kvm`` of ``&kvm->devices``."""
+        found: set[str] = set()
+        for other in self.code.facts(function):
+            if other.variable == fact.variable and other.kind in {FactKind.WALK, FactKind.ADD}:
+                step = function.flow.steps[other.step]
+                found.update(match[1] for arg in step.args if (match := re.match(r"&?\(?(\w+)(?:->|\.)", arg)))
+        return frozenset(found - {fact.variable})
+
+    def last_reference(self, function: Function, owners: frozenset[str]) -> str:
+        """Whether a function only runs when the owner of the list has lost its last reference.
+
+        True for the callees of a test such as refcount_dec_and_test(), all callers counted; where the callers are not
+        known, a destructor's name is taken for it when the owner is handed to it.
+        """
+        if owners and not owners & set(function.parameters):
+            return ""
+        chain = self._dropped_by(function, 0, frozenset())
+        if chain:
+            return f"runs after the last reference is dropped ({chain})"
+        if _DESTRUCTOR_NAME.search(function.name) and owners and not self.code.callers(function):
+            return "tears down the owner of the list; its callers are not in sight"
+        return ""
+
+    def _dropped_by(self, function: Function, depth: int, seen: frozenset[Function]) -> str:
+        """The function whose reference count test every caller sits behind, "" when some caller does not."""
+        callers = self.code.callers(function)
+        if not callers or depth > _CHAIN or function in seen:
+            return ""
+        found: list[str] = []
+        for caller, number in callers:
+            if _after_last_put(caller, number) or _is_release_callback(caller, function.name):
+                found.append(f"{caller.name}()")
+                continue
+            above = self._dropped_by(caller, depth + 1, seen | {function})
+            if not above:
+                return ""
+            found.append(above)
+        return found[0] if found else ""
+
+
+def _names(function: Function, variable: str) -> frozenset[str]:
+    """A variable and the other names that stand for the same object all through the function."""
+    aliases = function.aliases
+    same = {variable}
+    if variable in aliases:
+        same.add(aliases[variable])
+    same.update(name for name, value in aliases.items() if value == variable)
+    return frozenset(same)
+
+
+def _says_null(step: Step, names: frozenset[str]) -> bool:
+    """Whether an assumption says that the object is not there: nothing to free on this path."""
+    return any(
+        (step.name == name and not step.truth)
+        or (step.name == f"!{name}" and step.truth)
+        or (step.name.replace(" ", "") in {f"{name}==NULL", f"NULL=={name}"} and step.truth)
+        for name in names
+    )
+
+
+def _defers(step: Step, names: frozenset[str]) -> bool:
+    """Whether a step hands the object to something that frees it after a grace period."""
+    if step.kind is not StepKind.CALL:
+        return False
+    if step.name in DEFERS:
+        argument = step.args[DEFERS[step.name]] if len(step.args) > DEFERS[step.name] else ""
+        return any(argument == name or re.match(rf"&?\(?{re.escape(name)}(->|\.|$)", argument) for name in names)
+    return bool(_DEFER_NAME.search(step.name)) and step.name not in FREES
+
+
+def _after_last_put(caller: Function, number: int) -> bool:
+    """Whether a step runs only after a reference count was found to be zero."""
+    if number < 0:
+        return False
+    flow = caller.flow
+    tested = {
+        place
+        for place, step in enumerate(flow.steps)
+        if step.kind is StepKind.ASSUME and REFERENCE_ZERO.search(step.name) and step.truth != step.name.startswith("!")
+    }
+    if not tested:
+        return False
+    reached, pending = set(), [0]  # is the step reached without passing such a test?
+    while pending:
+        place = pending.pop()
+        if place in reached or place in tested:
+            continue
+        reached.add(place)
+        pending.extend(flow.next[place])
+    return number not in reached
+
+
+def _is_release_callback(caller: Function, name: str) -> bool:
+    """Whether ``caller`` hands the function to kref_put() and its like."""
+    return any(
+        step.kind is StepKind.CALL and step.name.startswith(("kref_put", "refcount_dec")) and name in step.args
+        for step in caller.flow.steps
+    )

@@ -1,0 +1,221 @@
+"""The facts of a whole world, gathered per object: who publishes, walks, unlinks, replaces it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
+from bot.code.flow import StepKind
+from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs, structs_in
+from bot.code.vocabulary import SECTION_WORDS
+from bot.model import World
+
+
+@dataclass(frozen=True, slots=True)
+class ListProtection:
+    """All that the world does with nodes of one kind (``kvm_device.vm_node``), over all heads they hang on."""
+
+    node: Key
+    facts: tuple[Fact, ...]
+
+    def of(self, kind: FactKind, *, rcu: bool | None = None, head: Key | None = None) -> tuple[Fact, ...]:
+        return tuple(
+            fact
+            for fact in self.facts
+            if fact.kind is kind and rcu in {None, fact.rcu} and (head is None or fact.head in {head, NOWHERE})
+        )
+
+    @property
+    def rcu_heads(self) -> frozenset[Key]:
+        """Heads onto which nodes are published with an _rcu primitive, or from which RCU readers walk."""
+        linked = (*self.of(FactKind.ADD, rcu=True), *self.of(FactKind.WALK, rcu=True))
+        return frozenset(fact.head for fact in linked if fact.head != NOWHERE)
+
+    @property
+    def plain_heads(self) -> frozenset[Key]:
+        linked = (*self.of(FactKind.ADD, rcu=False), *self.of(FactKind.WALK, rcu=False))
+        return frozenset(fact.head for fact in linked if fact.head != NOWHERE) - self.rcu_heads
+
+    def head_of(self, fact: Fact) -> Key | None:
+        """The head that a node is on when ``fact`` happens to it; None when it cannot be told from another.
+
+        Taken from the operation itself, from a walk or an add of the same variable in the same function, else from
+        the only head there is.
+        """
+        if fact.head != NOWHERE:
+            return fact.head
+        near = {
+            other.head
+            for other in self.facts
+            if other.where is fact.where and other.variable == fact.variable and other.head != NOWHERE
+            if other.kind in {FactKind.WALK, FactKind.ADD} and other.step < fact.step
+        }
+        if len(near) == 1:
+            return next(iter(near))
+        heads = self.rcu_heads | self.plain_heads
+        if near:
+            heads = heads & near
+        return next(iter(heads)) if len(heads) == 1 else None
+
+    def published(self, fact: Fact) -> Key | None:
+        """The RCU-protected head that the node is on when ``fact`` happens, None when there is none for certain."""
+        head = self.head_of(fact)
+        return head if head in self.rcu_heads else None
+
+
+@dataclass(frozen=True, slots=True)
+class PointerProtection:
+    """All that the world does with one pointer field or variable that RCU readers follow."""
+
+    field: Key
+    facts: tuple[Fact, ...]
+    declared: bool  # marked __rcu where the struct is defined
+
+    def of(self, kind: FactKind, *, rcu: bool | None = None) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.kind is kind and rcu in {None, fact.rcu})
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What a change can have an influence on: functions it touches, and whatever mentions the objects they handle."""
+
+    words: frozenset[str]
+    functions: frozenset[tuple[str, str]]  # (path, name)
+
+    def holds(self, function: Function) -> bool:
+        return (function.path, function.name) in self.functions or bool(self.words & function.words)
+
+
+class WorldFacts:
+    """One world, asked for its facts.  Everything is worked out when first asked for, and once.
+
+    ``focus`` None reads all functions.  ``before`` is the world that this one came from, for the rules that speak of
+    what a change took away; facts of functions that did not change are taken over from it.
+    """
+
+    def __init__(self, world: World, focus: Focus | None = None, before: WorldFacts | None = None) -> None:
+        self.world, self.focus, self.before = world, focus, before
+        self.structs = Structs(image.text for image in world.images)
+        self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
+        self._facts: dict[Function, tuple[Fact, ...]] = {}
+        if before is not None and focus == before.focus and _same_types(world, before.world):
+            self._facts.update(before._facts)  # noqa: SLF001 (the same class)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, tuple[Function, ...]]:
+        found: dict[str, list[Function]] = {}
+        for function in self.functions:
+            found.setdefault(function.name, []).append(function)
+        return {name: tuple(functions) for name, functions in found.items()}
+
+    def defined(self, name: str, path: str) -> Function | None:
+        """The definition that a call from ``path`` means: the file's own, else the only one of the world."""
+        candidates = self.by_name.get(name, ())
+        own = [function for function in candidates if function.path == path]
+        if own:
+            return own[0]
+        return candidates[0] if len(candidates) == 1 and not candidates[0].path.endswith("~") else None
+
+    def facts(self, function: Function) -> tuple[Fact, ...]:
+        found = self._facts.get(function)
+        if found is None:
+            found = self._facts[function] = facts_of(function, self.structs)
+        return found
+
+    @cached_property
+    def in_focus(self) -> tuple[Function, ...]:
+        """The functions that rules look at."""
+        return tuple(
+            function
+            for function in self.functions
+            if (self.focus is None or self.focus.holds(function))
+            and SECTION_WORDS.search(function.text.encode("utf-8", "replace"))
+        )
+
+    @cached_property
+    def all_facts(self) -> tuple[Fact, ...]:
+        return tuple(fact for function in self.in_focus for fact in self.facts(function))
+
+    @cached_property
+    def lists(self) -> Mapping[Key, ListProtection]:
+        """The list protections by node.  A node of unknown type joins the only known one of its name in the file."""
+        known: dict[tuple[str, str], set[Key]] = {}
+        wanted = {FactKind.ADD, FactKind.UNLINK, FactKind.WALK}
+        linked = [fact for fact in self.all_facts if fact.kind in wanted and fact.node.member]
+        for fact in linked:
+            if fact.node.owner not in {UNKNOWN, GLOBAL, LOCAL}:
+                known.setdefault((fact.path, fact.node.member), set()).add(fact.node)
+        gathered: dict[Key, list[Fact]] = {}
+        for fact in linked:
+            node = fact.node
+            if node.owner == UNKNOWN:
+                same = known.get((fact.path, node.member), set())
+                node = next(iter(same)) if len(same) == 1 else Key(f"{UNKNOWN}{fact.path}", node.member)
+            gathered.setdefault(node, []).append(fact)
+        return {node: ListProtection(node, tuple(facts)) for node, facts in gathered.items()}
+
+    @cached_property
+    def _list_by_fact(self) -> Mapping[int, ListProtection]:
+        return {id(fact): protection for protection in self.lists.values() for fact in protection.facts}
+
+    def list_of(self, fact: Fact) -> ListProtection | None:
+        """The protection that a list fact of this world belongs to."""
+        return self._list_by_fact.get(id(fact))
+
+    @cached_property
+    def pointers(self) -> Mapping[Key, PointerProtection]:
+        """The pointers that are declared __rcu, published with an RCU primitive, or read with rcu_dereference()."""
+        declared = self.structs.rcu_fields()
+        gathered: dict[Key, list[Fact]] = {}
+        for fact in self.all_facts:
+            if fact.kind in {FactKind.STORE, FactKind.READ} and fact.head.known:
+                gathered.setdefault(fact.head, []).append(fact)
+        return {
+            field: PointerProtection(field, tuple(facts), field in declared)
+            for field, facts in gathered.items()
+            if field.owner != LOCAL and (field in declared or any(fact.rcu for fact in facts))
+        }
+
+    def callers(self, function: Function) -> tuple[tuple[Function, int], ...]:
+        """Who names a function, and at which step; step -1 where the name is not called (passed, or put in a table)."""
+        found: list[tuple[Function, int]] = []
+        for caller in self.functions:
+            if caller is function or function.name not in caller.words:
+                continue
+            if function.static and caller.path != function.path:
+                continue
+            steps = [
+                number
+                for number, step in enumerate(caller.flow.steps)
+                if step.kind is StepKind.CALL and step.name == function.name
+            ]
+            found.extend((caller, number) for number in steps or [-1])
+        return tuple(found)
+
+
+def _same_types(one: World, other: World) -> bool:
+    """Whether two worlds define the same structs."""
+    texts = {image.path: image.text for image in other.images}
+    return all(
+        image.text == texts.get(image.path) or structs_in(image.text) == structs_in(texts.get(image.path, ""))
+        for image in one.images
+    ) and len(one.images) == len(other.images)
+
+
+def changed_functions(before: World, after: World) -> frozenset[tuple[str, str]]:
+    """(path, name) of every function whose text differs between two worlds, or that only one of them has."""
+
+    def texts(world: World, path: str) -> dict[str, str]:
+        image = world.image(path)
+        return {function.name: function.text for function in functions_of(image)} if image else {}
+
+    paths: Iterable[str] = {image.path for image in (*before.images, *after.images)}
+    found: set[tuple[str, str]] = set()
+    for path in paths:
+        if before.image(path) == after.image(path):
+            continue
+        old, new = texts(before, path), texts(after, path)
+        found.update((path, name) for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return frozenset(found)

@@ -1,0 +1,43 @@
+"""How a piece of C is spelled: on one line, without idle blanks, split at its commas."""
+
+from __future__ import annotations
+
+import re
+
+_BLANKS = re.compile(r"\s+")
+_IDLE_BLANKS = re.compile(r" ?(->|[.,()\[\]&*]) ?")
+
+
+def flat(text: str) -> str:
+    """Source text on one line."""
+    return _BLANKS.sub(" ", text).strip()
+
+
+def tight(text: str) -> str:
+    """An expression without blanks that carry no meaning, so that two spellings compare equal."""
+    return _IDLE_BLANKS.sub(r"\1", flat(text))
+
+
+def split_arguments(text: str) -> list[str]:
+    """Split at the commas that stand outside all brackets."""
+    parts, depth, start = [], 0, 0
+    for place, letter in enumerate(text):
+        if letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "," and depth == 0:
+            parts.append(text[start:place])
+            start = place + 1
+    parts.append(text[start:])
+    return parts
+
+
+def closes_at_end(text: str) -> bool:
+    """Whether the bracket that opens the text is closed by its last letter."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return place == len(text) - 1
+    return False

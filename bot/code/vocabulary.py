@@ -1,0 +1,360 @@
+"""Which kernel names lock, unlock, read, publish, unlink, wait, free and sleep: one table, nothing else.
+
+Sources: include/linux/{rculist,rcupdate,srcu,list,hashtable,rculist_nulls,rculist_bl,cleanup,spinlock,mutex,rwsem}.h and
+Documentation/RCU/.  Argument numbers count from 0.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# ------------------------------------------------------------------------------------- sections and locks
+
+RCU, RCU_BH, RCU_SCHED, SRCU, RCU_TASKS = "rcu", "rcu-bh", "rcu-sched", "srcu", "rcu-tasks"
+SPIN, MUTEX, RWSEM, RWLOCK, SEQ, PREEMPT, IRQ = "spin", "mutex", "rwsem", "rwlock", "seq", "preempt", "irq"
+
+# Waiting for an RCU reader while one of these is held, or sleeping there, is a bug.
+ATOMIC = frozenset({SPIN, RWLOCK, PREEMPT, IRQ, RCU_BH, RCU_SCHED})
+READ_SIDE = frozenset({RCU, RCU_BH, RCU_SCHED, SRCU, RCU_TASKS})
+
+
+@dataclass(frozen=True, slots=True)
+class LockCall:
+    """A call that takes or drops ``kind`` on its argument number ``argument`` (None: it has no object)."""
+
+    kind: str
+    takes: bool
+    argument: int | None = None
+    tries: bool = False  # takes it only when it returns true
+    shared: bool = False  # read side of a reader-writer lock
+
+
+def _pairs() -> dict[str, LockCall]:
+    table: dict[str, LockCall] = {}
+
+    def pair(kind: str, lock: str, unlock: str, argument: int | None = None, *, shared: bool = False) -> None:
+        table[lock] = LockCall(kind, True, argument, shared=shared)
+        table[unlock] = LockCall(kind, False, argument, shared=shared)
+
+    pair(RCU, "rcu_read_lock", "rcu_read_unlock")
+    pair(RCU, "rcu_read_lock_dont_migrate", "rcu_read_unlock_migrate")
+    pair(RCU_BH, "rcu_read_lock_bh", "rcu_read_unlock_bh")
+    pair(RCU_SCHED, "rcu_read_lock_sched", "rcu_read_unlock_sched")
+    pair(RCU_SCHED, "rcu_read_lock_sched_notrace", "rcu_read_unlock_sched_notrace")
+    pair(RCU_TASKS, "rcu_read_lock_trace", "rcu_read_unlock_trace")
+    for suffix in ("", "_notrace", "_nmisafe", "_lite", "_fast"):
+        pair(SRCU, f"srcu_read_lock{suffix}", f"srcu_read_unlock{suffix}", 0)
+    pair(SRCU, "srcu_down_read", "srcu_up_read", 0)
+    pair(SRCU, "kvm_vcpu_srcu_read_lock", "kvm_vcpu_srcu_read_unlock", 0)
+    for suffix in ("", "_bh", "_irq", "_irqsave", "_nested", "_irqsave_nested"):
+        unlock = {"_irqsave": "_irqrestore", "_nested": "", "_irqsave_nested": "_irqrestore"}.get(suffix, suffix)
+        pair(SPIN, f"spin_lock{suffix}", f"spin_unlock{unlock}", 0)
+        pair(SPIN, f"raw_spin_lock{suffix}", f"raw_spin_unlock{unlock}", 0)
+        pair(RWLOCK, f"write_lock{suffix}", f"write_unlock{unlock}", 0)
+        pair(RWLOCK, f"read_lock{suffix}", f"read_unlock{unlock}", 0, shared=True)
+    pair(MUTEX, "mutex_lock", "mutex_unlock", 0)
+    for name in ("mutex_lock_nested", "mutex_lock_io"):
+        table[name] = LockCall(MUTEX, True, 0)
+    pair(MUTEX, "rtnl_lock", "rtnl_unlock")
+    pair(MUTEX, "lock_sock", "release_sock", 0)
+    pair(SPIN, "bh_lock_sock", "bh_unlock_sock", 0)
+    pair(MUTEX, "device_lock", "device_unlock", 0)
+    pair(MUTEX, "genl_lock", "genl_unlock")
+    pair(MUTEX, "cgroup_lock", "cgroup_unlock")
+    pair(MUTEX, "cpus_read_lock", "cpus_read_unlock")
+    pair(RWSEM, "down_write", "up_write", 0)
+    pair(RWSEM, "down_read", "up_read", 0, shared=True)
+    pair(RWSEM, "mmap_read_lock", "mmap_read_unlock", 0, shared=True)
+    pair(RWSEM, "mmap_write_lock", "mmap_write_unlock", 0)
+    pair(RWSEM, "inode_lock", "inode_unlock", 0)
+    pair(RWSEM, "filemap_invalidate_lock", "filemap_invalidate_unlock", 0)
+    pair(PREEMPT, "preempt_disable", "preempt_enable")
+    pair(PREEMPT, "preempt_disable_notrace", "preempt_enable_notrace")
+    pair(PREEMPT, "get_cpu", "put_cpu")
+    pair(IRQ, "local_irq_disable", "local_irq_enable")
+    pair(IRQ, "local_irq_save", "local_irq_restore")
+    pair(PREEMPT, "local_bh_disable", "local_bh_enable")
+    pair(PREEMPT, "kmap_atomic", "kunmap_atomic")
+    for name in ("mutex_lock_interruptible", "mutex_lock_killable"):
+        table[name] = LockCall(MUTEX, True, 0)  # nought is success: the failing path returns, so "takes" is near enough
+    for name in ("down_write_killable", "mmap_write_lock_killable"):
+        table[name] = LockCall(RWSEM, True, 0)
+    for kind, names in (
+        (MUTEX, ("mutex_trylock", "rtnl_trylock")),
+        (SPIN, ("spin_trylock", "spin_trylock_bh", "spin_trylock_irq", "spin_trylock_irqsave", "raw_spin_trylock")),
+        (RWLOCK, ("write_trylock", "read_trylock")),
+        (RWSEM, ("down_write_trylock", "down_read_trylock", "mmap_read_trylock", "inode_trylock")),
+    ):
+        for name in names:
+            table[name] = LockCall(kind, True, None if name == "rtnl_trylock" else 0, tries=True, shared="read" in name)
+    return table
+
+
+LOCK_CALLS = _pairs()
+
+# guard(name)(lock) and scoped_guard(name, lock); names as in DEFINE_GUARD / DEFINE_LOCK_GUARD_*.
+GUARDS = {
+    "rcu": RCU, "srcu": SRCU, "srcu_fast": SRCU, "mutex": MUTEX, "mutex_intr": MUTEX, "mutex_kill": MUTEX,
+    "spinlock": SPIN, "spinlock_irq": SPIN, "spinlock_irqsave": SPIN, "spinlock_bh": SPIN, "raw_spinlock": SPIN,
+    "raw_spinlock_irq": SPIN, "raw_spinlock_irqsave": SPIN, "raw_spinlock_nested": SPIN, "read_lock": RWLOCK,
+    "read_lock_irq": RWLOCK, "read_lock_irqsave": RWLOCK, "write_lock": RWLOCK, "write_lock_irq": RWLOCK,
+    "write_lock_irqsave": RWLOCK, "rwsem_read": RWSEM, "rwsem_write": RWSEM, "preempt": PREEMPT, "irq": IRQ,
+    "irqsave": IRQ, "device": MUTEX, "rtnl": MUTEX, "rcu_tasks_trace": RCU_TASKS, "cpus_read_lock": MUTEX,
+    "mmap_read_lock": RWSEM, "rtnl_net": MUTEX, "preempt_notrace": PREEMPT, "migrate": "migrate",
+}  # fmt: skip
+
+# ------------------------------------------------------------------------------------- lists
+
+
+@dataclass(frozen=True, slots=True)
+class ListCall:
+    """A call on a linked list: which argument is the node, which the head (None: not said)."""
+
+    node: int | None
+    head: int | None
+    rcu: bool
+
+
+def _both(names: tuple[str, ...], node: int | None, head: int | None, *, rcu: bool) -> dict[str, ListCall]:
+    return {name: ListCall(node, head, rcu) for name in names}
+
+
+ADDS: dict[str, ListCall] = {
+    **_both(("list_add_rcu", "list_add_tail_rcu", "hlist_add_head_rcu", "hlist_add_tail_rcu"), 0, 1, rcu=True),
+    **_both(("hlist_nulls_add_head_rcu", "hlist_nulls_add_tail_rcu", "hlist_bl_add_head_rcu"), 0, 1, rcu=True),
+    **_both(("list_bidir_add_rcu", "hlist_bl_set_first_rcu"), 0, 1, rcu=True),
+    **_both(("hlist_add_before_rcu", "hlist_add_behind_rcu"), 0, None, rcu=True),
+    **_both(("hash_add_rcu",), 1, 0, rcu=True),
+    **_both(("list_add", "list_add_tail", "hlist_add_head", "hlist_bl_add_head", "hlist_nulls_add_head"), 0, 1, rcu=False),
+    **_both(("hlist_add_before", "hlist_add_behind"), 0, None, rcu=False),
+    **_both(("hash_add",), 1, 0, rcu=False),
+}  # fmt: skip
+
+REPLACES: dict[str, ListCall] = {  # (old, new): the old node leaves, the new one is published
+    **_both(("list_replace_rcu", "hlist_replace_rcu"), 1, None, rcu=True),
+    **_both(("list_replace", "list_replace_init"), 1, None, rcu=False),
+}
+
+UNLINKS: dict[str, ListCall] = {
+    **_both(("list_del_rcu", "hlist_del_rcu", "hlist_del_init_rcu", "hlist_nulls_del_rcu"), 0, None, rcu=True),
+    **_both(("hlist_nulls_del_init_rcu", "hlist_bl_del_rcu", "list_bidir_del_rcu", "hash_del_rcu"), 0, None, rcu=True),
+    **_both(("list_del", "hlist_del", "__list_del_entry", "__hlist_del", "hlist_bl_del"), 0, None, rcu=False),
+    **_both(("list_del_init", "hlist_del_init", "list_del_init_careful", "hlist_bl_del_init"), 0, None, rcu=False),
+    **_both(("hash_del",), 0, None, rcu=False),
+}
+DEL_INITS = frozenset({"list_del_init", "hlist_del_init", "list_del_init_careful", "hlist_bl_del_init", "hash_del"})
+MOVES = frozenset({"list_move", "list_move_tail", "list_bulk_move_tail"})  # (node, head): unlink and add, no RCU form
+
+
+@dataclass(frozen=True, slots=True)
+class WalkCall:
+    """An iterator or first-entry macro: arguments of the cursor, the head, the member name, the lockdep condition."""
+
+    cursor: int | None
+    head: int | None
+    member: int | None
+    rcu: bool
+    condition: int | None = None
+    flavour: str = RCU
+
+
+WALKS: dict[str, WalkCall] = {
+    "list_for_each_entry_rcu": WalkCall(0, 1, 2, True, 3),
+    "list_for_each_entry_srcu": WalkCall(0, 1, 2, True, 3, SRCU),
+    "list_for_each_entry_lockless": WalkCall(0, 1, 2, True),
+    "list_for_each_entry_continue_rcu": WalkCall(0, 1, 2, True),
+    "list_for_each_entry_from_rcu": WalkCall(0, 1, 2, True),
+    "hlist_for_each_entry_rcu": WalkCall(0, 1, 2, True, 3),
+    "hlist_for_each_entry_srcu": WalkCall(0, 1, 2, True, 3, SRCU),
+    "hlist_for_each_entry_rcu_notrace": WalkCall(0, 1, 2, True),
+    "hlist_for_each_entry_rcu_bh": WalkCall(0, 1, 2, True, None, RCU_BH),
+    "hlist_for_each_entry_continue_rcu": WalkCall(0, None, 1, True),
+    "hlist_for_each_entry_from_rcu": WalkCall(0, None, 1, True),
+    "hlist_nulls_for_each_entry_rcu": WalkCall(0, 2, 3, True),
+    "hlist_bl_for_each_entry_rcu": WalkCall(0, 2, 3, True),
+    "hash_for_each_rcu": WalkCall(2, 0, 3, True),
+    "hash_for_each_possible_rcu": WalkCall(1, 0, 2, True, 4),
+    "hash_for_each_possible_rcu_notrace": WalkCall(1, 0, 2, True),
+    "list_first_or_null_rcu": WalkCall(None, 0, 2, True),
+    "list_first_entry_rcu": WalkCall(None, 0, 2, True),
+    "list_next_or_null_rcu": WalkCall(None, 0, 3, True),
+    "list_entry_rcu": WalkCall(None, None, 2, True),
+    "list_for_each_entry": WalkCall(0, 1, 2, False),
+    "list_for_each_entry_safe": WalkCall(0, 2, 3, False),
+    "list_for_each_entry_reverse": WalkCall(0, 1, 2, False),
+    "list_for_each_entry_safe_reverse": WalkCall(0, 2, 3, False),
+    "list_for_each_entry_continue": WalkCall(0, 1, 2, False),
+    "list_for_each_entry_safe_continue": WalkCall(0, 2, 3, False),
+    "list_for_each_entry_from": WalkCall(0, 1, 2, False),
+    "hlist_for_each_entry": WalkCall(0, 1, 2, False),
+    "hlist_for_each_entry_safe": WalkCall(0, 2, 3, False),
+    "hash_for_each": WalkCall(2, 0, 3, False),
+    "hash_for_each_safe": WalkCall(3, 0, 4, False),
+    "hash_for_each_possible": WalkCall(1, 0, 2, False),
+    "hash_for_each_possible_safe": WalkCall(1, 0, 3, False),
+    "list_first_entry": WalkCall(None, 0, 2, False),
+    "list_first_entry_or_null": WalkCall(None, 0, 2, False),
+    "list_last_entry": WalkCall(None, 0, 2, False),
+}
+
+# ------------------------------------------------------------------------------------- pointers
+
+STORES = {  # (pointer, value): publish or retire
+    "rcu_assign_pointer": 0,
+    "RCU_INIT_POINTER": 0,
+    "rcu_replace_pointer": 0,
+    "rcu_swap_protected": 0,
+}
+READS: dict[str, str] = {  # a read that a section must cover
+    "rcu_dereference": RCU,
+    "rcu_dereference_check": RCU,
+    "rcu_dereference_bh": RCU_BH,
+    "rcu_dereference_bh_check": RCU_BH,
+    "rcu_dereference_sched": RCU_SCHED,
+    "rcu_dereference_sched_check": RCU_SCHED,
+    "rcu_dereference_rtnl": RCU,
+    "rcu_dereference_bh_rtnl": RCU_BH,
+    "srcu_dereference": SRCU,
+    "srcu_dereference_check": SRCU,
+    "rcu_dereference_raw": RCU,
+    "rcu_dereference_raw_check": RCU,
+}
+UPDATER_READS = frozenset(
+    {"rcu_dereference_protected", "rtnl_dereference", "rcu_access_pointer", "unrcu_pointer", "rcu_dereference_raw",
+     "rcu_replace_pointer", "rcu_replace_pointer_rtnl", "nft_dereference", "rcu_dereference_check"}
+)  # fmt: skip
+
+# ------------------------------------------------------------------------------------- waiting
+
+WAITS: dict[str, tuple[str, int | None]] = {  # name -> (flavour, argument of the srcu domain)
+    "synchronize_rcu": (RCU, None),
+    "synchronize_rcu_expedited": (RCU, None),
+    "synchronize_rcu_mult": (RCU, None),
+    "synchronize_rcu_bh": (RCU, None),
+    "synchronize_sched": (RCU, None),
+    "synchronize_net": (RCU, None),
+    "synchronize_rcu_tasks": (RCU_TASKS, None),
+    "synchronize_rcu_tasks_trace": (RCU_TASKS, None),
+    "synchronize_rcu_tasks_rude": (RCU_TASKS, None),
+    "synchronize_srcu": (SRCU, 0),
+    "synchronize_srcu_expedited": (SRCU, 0),
+    "cond_synchronize_rcu": (RCU, None),
+    "cond_synchronize_rcu_expedited": (RCU, None),
+    "cond_synchronize_rcu_full": (RCU, None),
+    "wait_rcu_gp": (RCU, None),
+    "rcu_barrier": (RCU, None),  # not a grace period by itself (checklist.rst 17), but never a missing wait's cause
+    "srcu_barrier": (SRCU, 0),
+    # Kernel functions that hold a grace period inside.
+    "kvm_io_bus_unregister_dev": (SRCU, None),
+    "kvm_unregister_irq_ack_notifier": (SRCU, None),
+    "kvm_unregister_irq_mask_notifier": (SRCU, None),
+    "kvm_swap_active_memslots": (SRCU, None),
+    "kvm_set_irq_routing": (SRCU, None),
+    "mmu_notifier_unregister": (SRCU, None),
+    "unregister_netdevice": (RCU, None),
+    "unregister_netdevice_many": (RCU, None),
+    "unregister_netdev": (RCU, None),
+    "netdev_rx_handler_unregister": (RCU, None),
+    "dev_remove_pack": (RCU, None),
+    "nf_unregister_net_hook": (RCU, None),
+    "nf_unregister_net_hooks": (RCU, None),
+    "unregister_pernet_subsys": (RCU, None),
+    "unregister_pernet_device": (RCU, None),
+    "inet_del_protocol": (RCU, None),
+    "inet6_del_protocol": (RCU, None),
+    "sock_unregister": (RCU, None),
+    "tracepoint_synchronize_unregister": (RCU, None),
+    "percpu_ref_kill_and_confirm": (RCU, None),
+    "list_splice_init_rcu": (RCU, None),
+    "list_splice_tail_init_rcu": (RCU, None),
+}
+
+DEFERS: dict[str, int] = {  # frees or calls back after a grace period; argument that names the object
+    "kfree_rcu": 0,
+    "kvfree_rcu": 0,
+    "kfree_rcu_mightsleep": 0,
+    "kvfree_rcu_mightsleep": 0,
+    "call_rcu": 0,
+    "call_rcu_hurry": 0,
+    "call_rcu_bh": 0,
+    "call_rcu_sched": 0,
+    "call_rcu_lazy": 0,
+    "call_rcu_tasks": 0,
+    "call_rcu_tasks_trace": 0,
+    "call_srcu": 1,
+    "queue_rcu_work": 1,
+    "kfree_call_rcu": 0,
+    "dst_release": 0,
+}
+
+FREES: dict[str, int] = {
+    "kfree": 0, "kvfree": 0, "vfree": 0, "kfree_sensitive": 0, "kzfree": 0, "kvfree_sensitive": 0,
+    "kmem_cache_free": 1, "mempool_free": 0, "free_percpu": 0, "kfree_const": 0, "free_netdev": 0,
+    "free_page": 0, "free_pages": 0, "__free_page": 0, "__free_pages": 0, "kobject_put": -1, "bitmap_free": 0,
+}  # fmt: skip
+OPS_FREES = frozenset({"release", "destroy", "free", "dtor", "destructor"})  # x->ops->destroy(x)
+
+# ------------------------------------------------------------------------------------- sleeping
+
+SLEEPS = frozenset(
+    {
+        "mutex_lock", "mutex_lock_nested", "mutex_lock_interruptible", "mutex_lock_killable", "down_read",
+        "down_write", "down", "down_interruptible", "down_killable", "lock_sock", "rtnl_lock", "device_lock",
+        "mmap_read_lock", "mmap_write_lock", "inode_lock", "msleep", "msleep_interruptible", "ssleep", "usleep_range",
+        "fsleep", "schedule", "schedule_timeout", "schedule_timeout_interruptible", "schedule_timeout_uninterruptible",
+        "cond_resched", "might_sleep", "wait_event", "wait_event_interruptible", "wait_event_timeout",
+        "wait_event_killable", "wait_for_completion", "wait_for_completion_timeout",
+        "wait_for_completion_interruptible", "wait_for_completion_killable", "copy_from_user", "copy_to_user",
+        "strncpy_from_user", "memdup_user", "vmemdup_user", "memdup_user_nul", "strndup_user", "clear_user",
+        "get_user", "put_user", "vmalloc", "vzalloc", "vmalloc_user", "kthread_stop", "kthread_create", "flush_work",
+        "cancel_work_sync", "cancel_delayed_work_sync", "flush_workqueue", "flush_delayed_work", "del_timer_sync",
+        "destroy_workqueue", "alloc_workqueue", "synchronize_rcu", "synchronize_rcu_expedited", "synchronize_net",
+        "synchronize_srcu", "synchronize_srcu_expedited", "rcu_barrier", "unregister_netdevice", "register_netdevice",
+        "kvm_vcpu_block", "kvm_vcpu_halt", "filp_close", "free_irq", "synchronize_irq", "disable_irq", "request_irq",
+        "request_threaded_irq", "percpu_down_write", "cpus_read_lock", "kern_path", "vfs_read", "vfs_write",
+        "kernel_read", "kernel_write", "lock_page", "get_user_pages", "pin_user_pages",
+        "get_user_pages_fast", "clk_prepare", "clk_prepare_enable", "regulator_enable", "kmap", "blk_mq_freeze_queue",
+        "kvfree_rcu_mightsleep", "kfree_rcu_mightsleep", "sysfs_create_group", "sysfs_remove_group",
+        "device_register", "device_unregister", "device_add", "device_del", "request_module", "kmsg_dump_rewind_sleep",
+        "mutex_lock_io", "kvm_io_bus_register_dev", "kvm_io_bus_unregister_dev", "nf_unregister_net_hook",
+    }
+) - {"del_timer_sync", "kmsg_dump_rewind_sleep", "cond_resched"}  # fmt: skip
+"""Calls that may block whatever their arguments are.  cond_resched() is left out: inside a section it is a splat at
+worst and often sits behind a test for the section."""
+
+ALLOCATORS = frozenset(
+    {
+        "kmalloc", "kzalloc", "kcalloc", "kmalloc_array", "kmemdup", "kstrdup", "kasprintf", "kvmalloc", "kvzalloc",
+        "kvcalloc", "kvmalloc_array", "kmem_cache_alloc", "kmem_cache_zalloc", "alloc_page", "alloc_pages",
+        "__get_free_page", "__get_free_pages", "get_zeroed_page", "krealloc", "kmalloc_node", "kzalloc_node",
+        "alloc_skb", "nlmsg_new", "genlmsg_new", "idr_alloc", "ida_alloc", "xa_alloc", "xa_store", "xa_insert", "kstrndup",
+        "kvasprintf", "kmemdup_nul", "radix_tree_preload", "idr_preload", "skb_clone", "skb_copy", "devm_kzalloc",
+        "kmalloc_obj", "kzalloc_obj", "kmalloc_objs", "kzalloc_objs", "alloc_percpu", "bitmap_alloc", "bitmap_zalloc",
+    }
+)  # fmt: skip
+SLEEPING_GFP = re.compile(r"\bGFP_(KERNEL(_ACCOUNT)?|USER|HIGHUSER(_MOVABLE)?|NOFS|NOIO|DMA32?_KERNEL)\b")
+FRESH = ALLOCATORS - {
+    "idr_alloc",
+    "ida_alloc",
+    "xa_alloc",
+    "xa_store",
+    "xa_insert",
+    "radix_tree_preload",
+    "idr_preload",
+}
+
+# ------------------------------------------------------------------------------------- references
+
+REFERENCE_GET = re.compile(
+    r"(^|_)(get|tryget|hold|grab|ref|inc_not_zero|get_unless_zero|inc|tryget_live|ref_get|try_get|acquire|pin|dup|clone|copy)"
+    r"(_|$)|^(dev_hold|sock_hold|igrab|dget|mntget|fget|kref_get\w*|refcount_inc\w*|atomic_inc\w*|get_\w+|kmemdup\w*)"
+)
+REFERENCE_ZERO = re.compile(
+    r"\b(refcount_dec_and_test|refcount_dec_and_lock\w*|refcount_dec_and_mutex_lock|atomic_dec_and_test|kref_put\w*|"
+    r"atomic_dec_and_lock\w*|percpu_ref_put|rcuref_put|refcount_sub_and_test|atomic_long_dec_and_test)\b"
+)
+NO_RETURN = frozenset({"BUG", "panic", "do_exit", "unreachable", "__builtin_unreachable", "make_task_dead"})
+
+SECTION_WORDS = re.compile(rb"rcu|RCU|list_|hash_|guard\s*\(|xa_|idr_")
+"""A function without any of these has nothing that a rule could ask about."""
