@@ -11,7 +11,7 @@ import bot.rules
 from bot.rule import Rule
 
 
-class NoSuchRule(LookupError):
+class UnknownRuleError(LookupError):
     """Asked for a rule that does not exist; the message names the nearest one."""
 
 
@@ -34,11 +34,11 @@ def _load(stem: str) -> Rule:
 
 
 def rule(name: str) -> Rule:
-    """The rule of this name; underscores, blanks and letter case do not matter.  Raises NoSuchRule."""
+    """The rule of this name; underscores, blanks and letter case do not matter.  Raises UnknownRuleError."""
     wanted = "-".join(name.replace("_", " ").lower().split())
     by_name = {rule.name: rule for rule in rules()}
     if wanted in by_name:
         return by_name[wanted]
     near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.4)
     hint = f"; the nearest is {near[0]}" if near else ""
-    raise NoSuchRule(f"there is no rule called {name!r}{hint}")
+    raise UnknownRuleError(f"there is no rule called {name!r}{hint}")

@@ -221,7 +221,7 @@ class Store(Protocol):
     """Where state lives between two starts."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All or nothing: saved when the block ends, forgotten when it raises.  Not to be nested.  Raises StoreError."""
+        """All or nothing: saved when the block ends, forgotten when it raises; not to be nested.  Raises StoreError."""
         ...
 
     async def upgrade(self) -> None:

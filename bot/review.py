@@ -1,0 +1,304 @@
+"""From a series and what a tree said of it to findings: all rules, asked before it and after each of its patches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.catalog import rules
+from bot.code.facts import FactKind, functions_of
+from bot.code.flow import StepKind
+from bot.code.protection import Focus, WorldFacts, changed_functions
+from bot.code.spelling import tight
+from bot.code.structs import GLOBAL, LOCAL, Key
+from bot.code.vocabulary import SECTION_WORDS
+from bot.code.world import Worlds, wanted_files, worlds
+from bot.mail import diff
+from bot.model import (
+    Base,
+    Context,
+    Evidence,
+    Finding,
+    Hit,
+    Level,
+    Patch,
+    Quiet,
+    Review,
+    Series,
+    Wanted,
+    World,
+)
+from bot.rule import Code, Excused, Rule
+
+_LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
+_MAX_MENTIONS = 24
+_MAX_DEFINITIONS = 60
+_HUNK_DISCOUNT = 0.6  # half the evidence is out of sight
+_FUZZ_DISCOUNT = 0.8
+
+
+def wants(series: Series, base: Base) -> Wanted:
+    """What to ask the tree next; nothing once the review has all it can use.
+
+    First the files of the diff, then the files that mention the same objects, then those that define the functions
+    which touch them.  Pure; to be asked again with each answer:
+    ``while wanted := wants(series, base): base = base.plus(wanted, await tree.answer(wanted))``
+    """
+    if not base.name:
+        return Wanted()
+    files = wanted_files([patch.files for patch in series.patches])
+    missing = tuple((path, blob) for path, blob in files.files if path not in base.texts)
+    if missing:
+        return Wanted(files=missing)
+    drawn = worlds([patch.files for patch in series.patches], base)
+    mentions = tuple(words for words in _mentions(drawn) if words not in base.asked)
+    if mentions:
+        return Wanted(mentions=mentions[:_MAX_MENTIONS]) if len(base.asked) < _MAX_MENTIONS else Wanted()
+    names = tuple(name for name in _callees(drawn) if name not in base.asked)
+    if names and not any(isinstance(asked, str) for asked in base.asked):
+        return Wanted(definitions=names[:_MAX_DEFINITIONS])
+    return Wanted()
+
+
+def _mentions(drawn: Worlds) -> Iterator[tuple[str, ...]]:
+    """Words that together name an object which a changed function handles."""
+    seen: set[tuple[str, ...]] = set()
+    for key in sorted(_handled(drawn)):
+        if key.owner in {LOCAL, "call"} or key.owner.startswith("?") or not key.member:
+            continue
+        words = (key.member,) if key.owner == GLOBAL else (key.owner.split(".")[0], key.member)
+        if words not in seen and (key.owner != GLOBAL or not _file_local(drawn, key.member)):
+            seen.add(words)
+            yield words
+
+
+def _file_local(drawn: Worlds, name: str) -> bool:
+    """Whether a variable is declared static in the files of the diff: no other file can mention it."""
+    return any(
+        line.startswith("static ") and name in line.split("(")[-1].replace(")", " ").replace(";", " ").split()
+        for image in drawn.before.images
+        if name in image.text
+        for line in image.text.splitlines()
+        if name in line
+    )
+
+
+def _handled(drawn: Worlds) -> frozenset[Key]:
+    """The objects that RCU or list operations of the changed functions work on, before or after."""
+    found: set[Key] = set()
+    for world in (drawn.before, drawn.after[-1]):
+        facts = WorldFacts(world, Focus(frozenset(), _changed(drawn)))
+        for fact in facts.all_facts:
+            if fact.kind in _LISTED:
+                found.update((fact.node, fact.head))
+            elif fact.kind in {FactKind.STORE, FactKind.READ} and (fact.rcu or fact.head in facts.pointers):
+                found.add(fact.head)
+    return frozenset(key for key in found if key.member)
+
+
+def _changed(drawn: Worlds) -> frozenset[tuple[str, str]]:
+    return frozenset().union(*(changed_functions(drawn.before, world) for world in drawn.after))
+
+
+def _callees(drawn: Worlds) -> tuple[str, ...]:
+    """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep."""
+    facts = WorldFacts(drawn.after[-1], _focus(drawn))
+    names = Counter(
+        step.name
+        for function in facts.in_focus
+        if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function))
+        for step in function.flow.steps
+        if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
+        if step.name not in facts.by_name
+    )
+    return tuple(sorted(names))
+
+
+def _focus(drawn: Worlds) -> Focus:
+    """What the series can have an influence on."""
+    words = frozenset(key.member for key in _handled(drawn))
+    return Focus(words, _changed(drawn))
+
+
+def reverse(series: Series) -> Series:
+    """The series that takes this one back: its patches undone, the last one first."""
+    patches = tuple(
+        replace(patch, files=tuple(diff.reverse(file) for file in patch.files)) for patch in reversed(series.patches)
+    )
+    return replace(series, patches=patches, cover=None)
+
+
+def review(series: Series, base: Base) -> Review:
+    """Ask all rules of the worlds before the series and after each of its patches.
+
+    A finding is a hit of the last world that the first did not have.  A hit that comes and goes within the series is
+    quiet.  Pure and CPU-bound: seconds for the largest series, milliseconds for most.
+    """
+    drawn = worlds([patch.files for patch in series.patches], base)
+    if not drawn.after:
+        return Review(series.key, context=drawn.context, base=base.name, notes=drawn.notes)
+    scanned = sum(len(functions_of(image)) for image in drawn.after[-1].images)
+    result = Review(
+        series.key, context=drawn.context, base=base.name, functions=scanned, notes=base.notes + drawn.notes
+    )
+    if not _worth_asking(drawn):
+        return result
+    said = _ask(drawn)
+    findings = tuple(sorted(_findings(series, drawn, said), key=lambda f: (f.path, f.line, f.rule)))
+    return replace(result, findings=findings, quiet=tuple(dict.fromkeys(_quiet(series, said))))
+
+
+def _worth_asking(drawn: Worlds) -> bool:
+    """Whether the series changes a function that holds any word a rule could ask about."""
+    changed = _changed(drawn)
+    return any(
+        (function.path, function.name) in changed and SECTION_WORDS.search(function.text.encode("utf-8", "replace"))
+        for world in (drawn.before, *drawn.after)
+        for image in world.images
+        for function in functions_of(image)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the rules said of one world: hits by fingerprint, and the excused places by rule."""
+
+    hits: Mapping[str, tuple[Rule, Hit]]
+    excused: tuple[tuple[Rule, Excused], ...]
+
+
+def _ask(drawn: Worlds) -> tuple[_Said, ...]:
+    """The answers of all rules, before the series and after each patch."""
+    focus = _focus(drawn)
+    before = Code.of(WorldFacts(drawn.before, focus))
+    answers = [_answers(before)]
+    last = before
+    for world in drawn.after:
+        code = Code.of(WorldFacts(world, focus, last.facts), before)
+        answers.append(_answers(code))
+        last = code
+    return tuple(answers)
+
+
+def _answers(code: Code) -> _Said:
+    hits: list[tuple[Rule, Hit]] = []
+    excused: list[tuple[Rule, Excused]] = []
+    for rule in rules():
+        found, spared = rule.hits(code)
+        hits += [(rule, hit) for hit in found]
+        excused += [(rule, place) for place in spared]
+    return _Said(dict(_fingerprinted(_without_replaced(hits))), tuple(excused))
+
+
+def _without_replaced(hits: Sequence[tuple[Rule, Hit]]) -> Iterator[tuple[Rule, Hit]]:
+    """One voice for one fault: a rule that replaces another silences it on the same object of the same function."""
+    taken = {(name, hit.path, hit.function, hit.subject) for rule, hit in hits for name in rule.replaces}
+    everywhere = {(name, hit.subject) for rule, hit in hits for name in rule.replaces_anywhere}
+    for rule, hit in hits:
+        if (rule.name, hit.path, hit.function, hit.subject) in taken or (rule.name, hit.subject) in everywhere:
+            continue
+        yield rule, hit
+
+
+def _fingerprinted(hits: Iterable[tuple[Rule, Hit]]) -> Iterator[tuple[str, tuple[Rule, Hit]]]:
+    """Fingerprints: rule, path, function, code of the place, and a count for equal ones; no line number, no prose."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for rule, hit in hits:
+        identity = (rule.name, hit.path, hit.function, tight(hit.code))
+        digest = hashlib.sha256("\0".join((*identity, str(seen[identity]))).encode("utf-8", "surrogateescape"))
+        seen[identity] += 1
+        yield digest.hexdigest()[:16], (rule, hit)
+
+
+def _findings(series: Series, drawn: Worlds, said: Sequence[_Said]) -> Iterator[Finding]:
+    before, final = said[0], said[-1]
+    for fingerprint, (rule, hit) in final.hits.items():
+        if fingerprint in before.hits:
+            continue
+        # Introduced by the first patch from which on it never went away again.
+        number = len(said) - 1
+        while number > 1 and fingerprint in said[number - 1].hits:
+            number -= 1
+        excused = tuple(place.evidence for _, place in final.excused if place.subject == hit.subject)
+        evidence = tuple(_placed(drawn, item) for item in hit.evidence + tuple(dict.fromkeys(excused)))
+        context = _context(drawn, hit)
+        yield Finding(
+            rule=rule.name,
+            level=rule.level,
+            confidence=_confidence(drawn, rule, hit, context),
+            path=hit.path,
+            function=hit.function,
+            line=hit.line,
+            text=hit.text,
+            subject=hit.subject,
+            touched=_patch_of_line(drawn, hit.path, hit.line) > 0,
+            introduced_by=_patch(series, number).message.id,
+            evidence=evidence,
+            fingerprint=fingerprint,
+            context=context,
+            question=hit.question,
+            cure=hit.cure,
+            source=rule.sources[0],
+        )
+
+
+def _context(drawn: Worlds, hit: Hit) -> Context:
+    """What one finding rests on: its own file may be a fragment while the others are whole."""
+    image = drawn.after[-1].image(hit.path)
+    return Context.HUNK if image is not None and not image.whole else drawn.context
+
+
+def _confidence(drawn: Worlds, rule: Rule, hit: Hit, context: Context) -> float:
+    confidence = hit.confidence if hit.confidence is not None else rule.confidence
+    if context is Context.HUNK and not rule.hunk_proves:
+        confidence *= _HUNK_DISCOUNT
+    if any("fuzz" in note for note in drawn.notes):
+        confidence *= _FUZZ_DISCOUNT
+    return round(confidence, 2)
+
+
+def _patch(series: Series, number: int) -> Patch:
+    return series.patches[number - 1]
+
+
+def _patch_of_line(drawn: Worlds, path: str, line: int) -> int:
+    return drawn.origin(path, line)
+
+
+def _placed(drawn: Worlds, evidence: Evidence) -> Evidence:
+    """Evidence with the origin of its line filled in."""
+    if evidence.origin or not evidence.line:
+        return evidence
+    number = _patch_of_line(drawn, evidence.path, evidence.line)
+    image = drawn.after[-1].image(evidence.path)
+    whole = image is None or image.whole
+    return replace(evidence, origin=f"patch {number}" if number else "base" if whole else "hunk")
+
+
+def _quiet(series: Series, said: Sequence[_Said]) -> Iterator[Quiet]:
+    """What was seen and left unsaid: excused places that are new, and faults that the series mends itself."""
+    before, final = said[0], said[-1]
+    old = {(rule.name, place.evidence.path, place.evidence.function, place.reason) for rule, place in before.excused}
+    for rule, place in final.excused:
+        if (rule.name, place.evidence.path, place.evidence.function, place.reason) not in old:
+            where = f"{place.evidence.function}() {place.evidence.path}:{place.evidence.line}"
+            yield Quiet(rule.name, f"{where}: {place.reason}")
+    for number, answers in enumerate(said[1:-1], start=1):
+        for fingerprint, (rule, hit) in answers.hits.items():
+            if fingerprint in before.hits or fingerprint in final.hits:
+                continue
+            mended = next(k for k in range(number + 1, len(said)) if fingerprint not in said[k].hits)
+            total = len(series.patches)
+            yield Quiet(rule.name, f"{hit.function}() {hit.path}: fixed in {mended}/{total}")
+
+
+def audit(world: World) -> tuple[tuple[Rule, Hit], ...]:
+    """Every hit of one world, whether a change brought it or not."""
+    return tuple(_answers(Code.of(WorldFacts(world))).hits.values())
+
+
+def at_least(findings: Iterable[Finding], confidence: float) -> tuple[Finding, ...]:
+    """The findings fit for a channel: warnings and errors of at least this confidence."""
+    return tuple(f for f in findings if f.level is not Level.NOTE and f.confidence >= confidence)

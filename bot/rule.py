@@ -46,7 +46,12 @@ Question = Callable[[Code], Iterator[Hit | Excused]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A question with its page.  ``replaces`` are rules that need not speak when this one does of the same place."""
+    """A question with its page.
+
+    ``replaces`` are rules that need not speak when this one does of the same object in the same function,
+    ``replaces_anywhere`` when it does of the same object anywhere.  ``hunk_proves``: the lines of a hunk are proof
+    enough, so that confidence does not fall without a tree.
+    """
 
     name: str
     summary: str
@@ -58,8 +63,10 @@ class Rule:
     bad: tuple[Example, ...]
     good: tuple[Example, ...]
     blind_spots: tuple[Example, ...]
-    replaces: tuple[str, ...]
     ask: Question
+    replaces: tuple[str, ...] = ()
+    replaces_anywhere: tuple[str, ...] = ()
+    hunk_proves: bool = False
 
     def hits(self, code: Code) -> tuple[tuple[Hit, ...], tuple[Excused, ...]]:
         """What the rule says of a world: the hits and the excused places."""
@@ -81,6 +88,8 @@ def rule(
     good: tuple[Example, ...],
     blind_spots: tuple[Example, ...] = (),
     replaces: tuple[str, ...] = (),
+    replaces_anywhere: tuple[str, ...] = (),
+    hunk_proves: bool = False,
 ) -> Callable[[Question], Rule]:
     """Make a rule of a question.  Its name is the function's, its summary the docstring's first sentence."""
 
@@ -88,18 +97,20 @@ def rule(
         summary = " ".join((ask.__doc__ or "").split())
         name = getattr(ask, "__name__", "").replace("_", "-")
         return Rule(
-            name,
-            summary,
-            _prose(why),
-            _prose(instead),
-            level,
-            confidence,
-            sources,
-            bad,
-            good,
-            blind_spots,
-            replaces,
-            ask,
+            name=name,
+            summary=summary,
+            why=_prose(why),
+            instead=_prose(instead),
+            level=level,
+            confidence=confidence,
+            sources=sources,
+            bad=bad,
+            good=good,
+            blind_spots=blind_spots,
+            ask=ask,
+            replaces=replaces,
+            replaces_anywhere=replaces_anywhere,
+            hunk_proves=hunk_proves,
         )
 
     return make

@@ -1,7 +1,7 @@
 """Which kernel names lock, unlock, read, publish, unlink, wait, free and sleep: one table, nothing else.
 
-Sources: include/linux/{rculist,rcupdate,srcu,list,hashtable,rculist_nulls,rculist_bl,cleanup,spinlock,mutex,rwsem}.h and
-Documentation/RCU/.  Argument numbers count from 0.
+Sources: Documentation/RCU/ and
+include/linux/{rculist,rcupdate,srcu,list,hashtable,rculist_nulls,rculist_bl,cleanup,spinlock,mutex,rwsem}.h.  Argument numbers count from 0.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ ADDS: dict[str, ListCall] = {
     **_both(("list_bidir_add_rcu", "hlist_bl_set_first_rcu"), 0, 1, rcu=True),
     **_both(("hlist_add_before_rcu", "hlist_add_behind_rcu"), 0, None, rcu=True),
     **_both(("hash_add_rcu",), 1, 0, rcu=True),
-    **_both(("list_add", "list_add_tail", "hlist_add_head", "hlist_bl_add_head", "hlist_nulls_add_head"), 0, 1, rcu=False),
+    **_both(("list_add", "list_add_tail", "hlist_add_head", "hlist_bl_add_head"), 0, 1, rcu=False),
+    **_both(("hlist_nulls_add_head",), 0, 1, rcu=False),
     **_both(("hlist_add_before", "hlist_add_behind"), 0, None, rcu=False),
     **_both(("hash_add",), 1, 0, rcu=False),
 }  # fmt: skip
@@ -328,7 +329,8 @@ ALLOCATORS = frozenset(
         "kmalloc", "kzalloc", "kcalloc", "kmalloc_array", "kmemdup", "kstrdup", "kasprintf", "kvmalloc", "kvzalloc",
         "kvcalloc", "kvmalloc_array", "kmem_cache_alloc", "kmem_cache_zalloc", "alloc_page", "alloc_pages",
         "__get_free_page", "__get_free_pages", "get_zeroed_page", "krealloc", "kmalloc_node", "kzalloc_node",
-        "alloc_skb", "nlmsg_new", "genlmsg_new", "idr_alloc", "ida_alloc", "xa_alloc", "xa_store", "xa_insert", "kstrndup",
+        "alloc_skb", "nlmsg_new", "genlmsg_new", "idr_alloc", "ida_alloc", "xa_alloc", "xa_store", "xa_insert",
+        "kstrndup",
         "kvasprintf", "kmemdup_nul", "radix_tree_preload", "idr_preload", "skb_clone", "skb_copy", "devm_kzalloc",
         "kmalloc_obj", "kzalloc_obj", "kmalloc_objs", "kzalloc_objs", "alloc_percpu", "bitmap_alloc", "bitmap_zalloc",
     }

@@ -178,9 +178,9 @@ CALLER_WAITS = Example(
     sources=("Documentation/RCU/checklist.rst item 4c", "include/linux/rculist.h list_del_rcu()"),
     why="""list_del() overwrites the node's next pointer with a poison value.  A reader that stands on the node follows
     the poison, and as a rule nothing keeps the object from being freed under it either.""",
-    instead="""Remove with list_del_rcu() (hlist_del_rcu(), hash_del_rcu()), then let a grace period pass before the object
-    is freed or reused: synchronize_rcu(), call_rcu() or kfree_rcu().  Keep list_del() only where no reader can exist any
-    more, and say so in a comment.""",
+    instead="""Remove with list_del_rcu() (hlist_del_rcu(), hash_del_rcu()), then let a grace period pass before the
+    object is freed or reused: synchronize_rcu(), call_rcu() or kfree_rcu().  Keep list_del() only where no reader can
+    exist any more, and say so in a comment.""",
     bad=(BAD,),
     good=(DESTRUCTOR, OTHER_HEAD, CONVERTED, BEFORE_PUBLICATION),
     blind_spots=(CALLER_WAITS,),
