@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bot.code.flow import Flow, Step, StepKind
+from bot.code.fragment import GAP
 from bot.code.spelling import closes_at_end, flat, split_arguments, tight
 from bot.code.syntax import Node, Source, macro_name
 from bot.code.vocabulary import NO_RETURN
-from bot.code.world import GAP
 
 _CODE_WIDTH = 160
 

@@ -1,7 +1,8 @@
 """Which kernel names lock, unlock, read, publish, unlink, wait, free and sleep: one table, nothing else.
 
 Sources: Documentation/RCU/ and
-include/linux/{rculist,rcupdate,srcu,list,hashtable,rculist_nulls,rculist_bl,cleanup,spinlock,mutex,rwsem}.h.  Argument numbers count from 0.
+include/linux/{rculist,rcupdate,srcu,list,hashtable,rculist_nulls,rculist_bl,cleanup,spinlock,mutex,rwsem}.h.
+Argument numbers count from 0.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""Lines that a diff shows of a file that nobody has: put together, and wrapped in the functions they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.code.patching import Line
+from bot.model import Hunk, Image
+
+GAP = "lines that the diff does not show"
+_GAP_LINE = f"/* {GAP} */"
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|/\*(?:[^*]|\*(?!/))*+\*/|//.*+')
+_DEFINITION = re.compile(r"(?!\w++\s*+:(?!:))[A-Za-z_]")  # a name in column 0 that is no label
+_NAME = re.compile(r"(\w++)\s*+\(")
+_AGGREGATE = re.compile(r"(?:typedef\s+|static\s+|const\s+)*+(?:struct|union|enum)\s++\w++\s*+\{?\s*+$")
+
+Sparse = Mapping[int, Line]
+"""The known lines of a file by number, from 1."""
+
+
+def shown(sections: Mapping[int, str], lines: Sparse, path: str) -> Image:
+    """The known lines as a fragment that reads as C.
+
+    ``sections`` are the hunk headers' words by the first line of their hunk: the function or struct that was open there
+    or the last one before.
+    """
+    drawer = _Drawer()
+    for run in _runs(lines):
+        drawer.run(run, _section(sections, run), [lines[number].text for number in run])
+    drawer.close()
+    return Image(path, "".join(f"{line}\n" for line in drawer.text), whole=False, lines=tuple(drawer.numbers))
+
+
+def _runs(lines: Sparse) -> list[range]:
+    runs: list[range] = []
+    for number in sorted(lines):
+        if runs and runs[-1].stop == number:
+            runs[-1] = range(runs[-1].start, number + 1)
+        else:
+            runs.append(range(number, number + 1))
+    return runs
+
+
+def _section(sections: Mapping[int, str], run: range) -> str:
+    """The header of the hunk that opens the run; a run grown upwards by another hunk has that one's."""
+    found = [number for number in sections if number in run]
+    return sections[min(found)] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """How a run begins: inside a body or a comment, and how many blocks that it closes were opened out of sight."""
+
+    inside: bool
+    in_comment: bool
+    unopened: tuple[str, ...]
+
+
+class _Drawer:
+    """Writes lines and made-up lines, and knows which function is open."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.numbers: list[int] = []
+        self.open = ""  # the header of the body that is open
+        self.depth = 0
+
+    def run(self, numbers: range, section: str, lines: Sequence[str]) -> None:
+        start = _start(lines)
+        if self.open and start.inside and _same(self.open, section):
+            self._invent("}" * (self.depth - 1), _GAP_LINE)
+            self.depth = 1
+        else:
+            self.close()
+            if start.inside:
+                self._open(section)
+        if self.open:
+            self._invent(*start.unopened)
+            self.depth += len(start.unopened)
+        if start.in_comment:
+            self._invent("/*")
+        for number, line in zip(numbers, lines, strict=True):
+            self.text.append(line)
+            self.numbers.append(number)
+        self._follow(lines)
+
+    def _open(self, section: str) -> None:
+        opening = _opening(section)
+        if opening:
+            self.open, self.depth = section, 1
+            self._invent(opening, *(() if _AGGREGATE.match(section) or "=" in opening else (_GAP_LINE,)))
+
+    def _invent(self, *lines: str) -> None:
+        self.text += lines
+        self.numbers += [0] * len(lines)
+
+    def _follow(self, lines: Sequence[str]) -> None:
+        """Which body is open after these lines."""
+        header = ""
+        for line in _uncommented(lines):
+            if self.depth == 0 and _DEFINITION.match(line):
+                header = line
+            if line.startswith("}"):
+                self.open, self.depth = "", 0
+                continue
+            self.depth = max(self.depth + line.count("{") - line.count("}"), 0)
+            if self.depth and not self.open:
+                self.open = header or line
+            elif not self.depth and "}" in line:
+                self.open = ""
+
+    def close(self) -> None:
+        """End the open body: what follows is another place of the file."""
+        if self.depth:
+            self._invent(_GAP_LINE, "}" * self.depth + ("" if _NAME.search(self.open) else ";"))
+        self.open, self.depth = "", 0
+
+
+def _uncommented(lines: Sequence[str]) -> list[str]:
+    """Lines without their strings and comments, line by line; comments over several lines are dropped whole."""
+    clean: list[str] = []
+    in_comment = False
+    for line in lines:
+        rest = line
+        if in_comment:
+            _, ended, rest = line.partition("*/")
+            if not ended:
+                clean.append("")
+                continue
+            in_comment = False
+            rest = " " + rest
+        rest = _QUOTED.sub(" ", rest)
+        rest, opened, _ = rest.partition("/*")
+        in_comment = bool(opened)
+        clean.append("" if rest.startswith("#") else rest)
+    return clean
+
+
+def _start(lines: Sequence[str]) -> _Start:
+    first = next((line for line in lines if "*/" in line or "/*" in line), "")
+    in_comment = "*/" in first and ("/*" not in first or first.index("*/") < first.index("/*"))
+    clean = _uncommented(["/*", *lines] if in_comment else list(lines))
+    inside, end = True, len(clean)
+    for number, line in enumerate(clean):
+        if line.startswith("}"):
+            end = number
+            break
+        if line[:1] == "{" or (_DEFINITION.match(line)):
+            inside, end = False, 0
+            break
+    if not any(line.strip() for line in clean):
+        inside = False
+    return _Start(inside, in_comment, _unopened(clean[:end]) if inside else ())
+
+
+def _unopened(lines: Sequence[str]) -> tuple[str, ...]:
+    """Openings for the blocks that the lines close without having opened them, the outermost first."""
+    depth, openings = 0, []
+    for line in lines:
+        for place, letter in enumerate(line):
+            if letter == "{":
+                depth += 1
+            elif letter == "}":
+                depth -= 1
+                if depth < 0:
+                    loop = line[place + 1 :].lstrip().startswith("while")
+                    openings.append("do {" if loop else "if (out_of_sight) {")
+                    depth = 0
+    return tuple(reversed(openings))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two headers name the same function or struct."""
+    names = [_NAME.search(header) for header in (one, other)]
+    if names[0] and names[1]:
+        return names[0][1] == names[1][1]
+    return one.split("{")[0].strip() == other.split("{")[0].strip()
+
+
+def _opening(section: str) -> str:
+    """A line that opens the body which a hunk header names, "" when it names none."""
+    header = section.rstrip()
+    if _AGGREGATE.match(header) or header.endswith("{"):
+        return header if header.endswith("{") else header + " {"
+    if header.endswith(";") or not _NAME.search(header):
+        return header + " {" if header.endswith("=") else ""
+    if header.count("(") > header.count(")"):
+        # The list of parameters goes on in the next line, or git cut the header short.
+        cut = max(header.rfind(","), header.rfind("(") + 1)
+        header = header[:cut] + ")" * (header[:cut].count("(") - header[:cut].count(")"))
+    return header + " {"
+
+
+def sections_of(hunks: Sequence[Hunk], *, after: bool = False) -> dict[int, str]:
+    """The words of hunk headers by the first line of the hunk."""
+    return {hunk.new_start if after else hunk.old_start: hunk.section for hunk in hunks if hunk.section}

@@ -1,0 +1,278 @@
+"""A series to worlds: its files, and what else is known of the tree, before it and after each of its patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.code.fragment import Sparse, sections_of, shown
+from bot.code.patching import Line, MisfitError, applied, lines_of, unapplied
+from bot.model import Base, Context, FileChange, FileDiff, Hunk, Image, Wanted, World
+
+_SOURCE = (".c", ".h")
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """The world before a series, the worlds after each of its patches, and how they came about."""
+
+    before: World
+    after: tuple[World, ...]
+    context: Context = Context.HUNK
+    notes: tuple[str, ...] = ()
+    brought: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # path -> line of the last world -> patch
+
+    def origin(self, path: str, line: int) -> int:
+        """The number of the patch that brought a line of the last world, 0 when it is older than the series."""
+        return self.brought.get(path, {}).get(line, 0)
+
+
+@dataclass(slots=True)
+class _Track:
+    """One file through the series, under all its names."""
+
+    base_path: str
+    blob: str
+    born: bool  # the series makes the file
+    changes: list[tuple[int, FileDiff]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        return self.changes[-1][1].path
+
+
+@dataclass(slots=True)
+class _Told:
+    """The states of one file, one for each world (None: it is not there), and the last one's new lines."""
+
+    states: list[Image | None]
+    brought: dict[int, int]
+    from_tree: bool = False
+
+
+def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
+    """The C files that a series changes, as they are before it: (path, blob id)."""
+    tracks = _tracks(patches)
+    return Wanted(files=tuple((track.base_path, track.blob) for track in tracks if not track.born))
+
+
+def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
+    """Worlds from whole files where the base has them and the diff fits, from fragments elsewhere.
+
+    ``patches`` are the file diffs of each patch, in order.  Only C is looked at.
+    """
+    notes: list[str] = []
+    told = [(track, _tell(track, len(patches), base, notes)) for track in _tracks(patches)]
+    mine = {diff.path for track, _ in told for _, diff in track.changes} | {track.base_path for track, _ in told}
+    others = [
+        Image(path, text)
+        for path, text in base.texts.items()
+        if text is not None and path not in mine and path.endswith(_SOURCE)
+    ]
+
+    def world(number: int) -> World:
+        images = [state for _, file in told if (state := file.states[number]) is not None]
+        return World(tuple(sorted(images + others, key=lambda image: image.path)), base.name)
+
+    return Worlds(
+        before=world(0),
+        after=tuple(world(number) for number in range(1, len(patches) + 1)),
+        context=_context([file for _, file in told]),
+        notes=tuple(notes),
+        brought={track.path: file.brought for track, file in told},
+    )
+
+
+def _context(told: Sequence[_Told]) -> Context:
+    if any(file.from_tree for file in told):
+        return Context.TREE
+    whole = all(state is None or state.whole for file in told for state in file.states)
+    return Context.FILE if told and whole else Context.HUNK
+
+
+def _tracks(patches: Sequence[Sequence[FileDiff]]) -> list[_Track]:
+    """The C files of a series, each followed through its renames."""
+    tracks: list[_Track] = []
+    now: dict[str, _Track] = {}
+    for number, files in enumerate(patches, start=1):
+        for diff in files:
+            if diff.binary or not diff.path.endswith(_SOURCE):
+                continue
+            old = diff.old_path or diff.path
+            track = now.pop(old, None) if diff.change is not FileChange.COPIED else None
+            if track is None:
+                track = _Track(old, diff.old_blob, diff.change in {FileChange.ADDED, FileChange.COPIED})
+                tracks.append(track)
+            track.changes.append((number, diff))
+            if diff.change is not FileChange.DELETED:
+                now[diff.path] = track
+    return tracks
+
+
+def _tell(track: _Track, patches: int, base: Base, notes: list[str]) -> _Told:
+    text = base.texts.get(track.base_path)
+    if track.born and track.changes[0][1].change is FileChange.ADDED:
+        text = ""
+    if text is not None:
+        told = _tell_whole(track, patches, lines_of(text), base.name, notes)
+        if told is not None:
+            told.from_tree = not track.born
+            return told
+    elif base.name:
+        notes.append(f"{track.base_path} is not in {base.name}: seen in its hunks alone")
+    return _tell_fragment(track, patches)
+
+
+def _tell_whole(track: _Track, patches: int, lines: tuple[Line, ...], base: str, notes: list[str]) -> _Told | None:
+    """The states of a file that is known as a whole; None, and a note, when the patches do not fit on it."""
+    try:
+        states = _fitted(track, lines, fuzz=False)
+    except MisfitError:
+        older = _older(track, lines)
+        if older is not None:
+            notes.append(f"{track.path}: {base} has this change already, so it was taken off first")
+        try:
+            states = _fitted(track, older if older is not None else lines, fuzz=True)
+        except MisfitError as misfit:
+            notes.append(f"{track.path}: {misfit} in {base}: seen in its hunks alone; give the tree it was made for")
+            return None
+        if older is None:
+            notes.append(f"{track.path}: fits {base or 'the tree'} with fuzz only")
+    images: list[Image | None] = [None if track.born else _whole(track.base_path, states[0])]
+    place = 0
+    for number in range(1, patches + 1):
+        if place < len(track.changes) and track.changes[place][0] == number:
+            diff = track.changes[place][1]
+            place += 1
+            images.append(None if diff.change is FileChange.DELETED else _whole(diff.path, states[place]))
+        else:
+            images.append(images[-1])
+    return _Told(images, {n: line.patch for n, line in enumerate(states[-1], start=1) if line.patch})
+
+
+def _whole(path: str, lines: Sequence[Line]) -> Image:
+    return Image(path, "".join(f"{line.text}\n" for line in lines))
+
+
+def _fitted(track: _Track, lines: tuple[Line, ...], *, fuzz: bool) -> list[tuple[Line, ...]]:
+    states = [lines]
+    for number, diff in track.changes:
+        try:
+            states.append(applied(states[-1], diff.hunks, number, fuzz=fuzz))
+        except MisfitError as misfit:
+            raise MisfitError(f"patch {number} does not apply: {misfit}") from None
+    return states
+
+
+def _older(track: _Track, lines: tuple[Line, ...]) -> tuple[Line, ...] | None:
+    """The file without the series, when the tree has the series already."""
+    try:
+        for _, diff in reversed(track.changes):
+            lines = unapplied(lines, diff.hunks)
+    except MisfitError:
+        return None
+    return lines
+
+
+# -- files of which only the hunks are known
+
+
+def _tell_fragment(track: _Track, patches: int) -> _Told:
+    """The states of a file of which the hunks of all patches are all that is known.
+
+    What a later patch shows of the base was there before too, so the first state gathers the old lines of all patches.
+    """
+    sparse: dict[int, Line] = {}
+    headers: dict[int, str] = {}
+    for place, (_, diff) in enumerate(track.changes):
+        earlier = [change.hunks for _, change in track.changes[:place]]
+        for number, text in _old_lines(diff.hunks):
+            base = _base_line(number, earlier)
+            if base:
+                sparse.setdefault(base, Line(text))
+        for number, section in sections_of(diff.hunks).items():
+            base = _base_line(number, earlier)
+            if base:
+                headers.setdefault(base, section)
+    images: list[Image | None] = [None if track.born else shown(headers, sparse, track.base_path)]
+    place = 0
+    for number in range(1, patches + 1):
+        if place < len(track.changes) and track.changes[place][0] == number:
+            diff = track.changes[place][1]
+            place += 1
+            sparse = _moved_on(sparse, diff.hunks, number)
+            headers = {_new_line(line, diff.hunks): section for line, section in headers.items()}
+            headers = {**headers, **sections_of(diff.hunks, after=True)}
+            images.append(None if diff.change is FileChange.DELETED else shown(headers, sparse, diff.path))
+        else:
+            images.append(images[-1])
+    return _Told(images, {number: line.patch for number, line in sparse.items() if line.patch})
+
+
+def _old_lines(hunks: Sequence[Hunk]) -> Iterator[tuple[int, str]]:
+    for hunk in hunks:
+        number = hunk.old_start
+        for line in hunk.lines:
+            if line[0] != "+":
+                yield number, line[1:]
+                number += 1
+
+
+def _base_line(number: int, earlier: Sequence[Sequence[Hunk]]) -> int:
+    """The line of the base that became line ``number`` after the earlier patches, 0 for one that they brought."""
+    for hunks in reversed(earlier):
+        number = _old_line(number, hunks)
+        if not number:
+            return 0
+    return number
+
+
+def _old_line(number: int, hunks: Sequence[Hunk]) -> int:
+    """The line before the hunks that line ``number`` after them was, 0 for an added one."""
+    shift = 0
+    for hunk in hunks:
+        if number < hunk.new_start:
+            break
+        old, new = hunk.old_start, hunk.new_start
+        for line in hunk.lines:
+            if line[0] != "-" and new == number:
+                return old if line[0] == " " else 0
+            old += line[0] != "+"
+            new += line[0] != "-"
+        shift = old - new
+    return max(number + shift, 1)
+
+
+def _new_line(number: int, hunks: Sequence[Hunk]) -> int:
+    """The line after the hunks that line ``number`` before them becomes; a removed one is where its successor is."""
+    shift = 0
+    for hunk in hunks:
+        if number < hunk.old_start:
+            break
+        old, new = hunk.old_start, hunk.new_start
+        for line in hunk.lines:
+            if line[0] != "+" and old == number:
+                return new
+            old += line[0] != "+"
+            new += line[0] != "-"
+        shift = new - old
+    return max(number + shift, 1)
+
+
+def _moved_on(sparse: Sparse, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:
+    """The known lines after a patch."""
+    removed: set[int] = set()
+    for hunk in hunks:
+        number = hunk.old_start
+        for line in hunk.lines:
+            if line[0] == "-":
+                removed.add(number)
+            number += line[0] != "+"
+    result = {_new_line(number, hunks): line for number, line in sparse.items() if number not in removed}
+    for hunk in hunks:
+        number = hunk.new_start
+        for line in hunk.lines:
+            if line[0] == "+":
+                result[number] = Line(line[1:], patch)
+            number += line[0] != "-"
+    return result
