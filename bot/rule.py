@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bot.code.facts import Fact
-from bot.code.lifetime import Lifetime
-from bot.code.protection import WorldFacts
+from bot.code.facts import Fact, FactKind
+from bot.code.lifetime import Freed, Lifetime
+from bot.code.protection import ListProtection, WorldFacts
 from bot.model import Evidence, Hit, Level, Role
+
+_SHOWN = 2  # evidence lines of one role
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +150,24 @@ def hit(
 def nothing_found(role: Role, where: str) -> Evidence:
     """Evidence of absence: it says where was looked."""
     return Evidence(role, "", "", 0, where)
+
+
+def who_publishes_and_reads(protection: ListProtection) -> tuple[Evidence, ...]:
+    """Evidence that a list is an RCU list: who adds to it, and who walks it."""
+    publishers = protection.of(FactKind.ADD, rcu=True)
+    readers = protection.of(FactKind.WALK, rcu=True)
+    lines = [add.evidence(Role.PUBLISH) for add in publishers[:_SHOWN]]
+    lines += [walk.evidence(Role.READER) for walk in readers[:_SHOWN]]
+    if not readers:
+        lines.append(nothing_found(Role.READER, "no RCU reader in sight; the _rcu primitives announce one"))
+    return tuple(lines)
+
+
+def free_without_wait(removal: Fact, freed: Freed | None) -> tuple[Evidence, ...]:
+    """Evidence of what follows a removal: the free, and no wait before it."""
+    lines = []
+    if freed is not None:
+        note = f"frees it in {freed.callee}()" if freed.callee else ""
+        lines.append(Evidence(Role.FREE, removal.path, removal.function, freed.line, freed.code, note=note))
+    looked = "no grace period between removal and free (looked in the function, callees to depth 2)"
+    return (*lines, nothing_found(Role.WAIT, looked))

@@ -84,6 +84,7 @@ class Lifetime:
     def freed(self, function: Function, start: int, variable: str, depth: int = _DEPTH) -> Iterator[Freed]:
         """Frees of ``variable`` that a path from step ``start`` meets with no wait and no new value on the way."""
         names = _names(function, variable)
+        start = _assigned_at(function, start, variable)
         frees = {fact.step: fact for fact in self.code.facts(function) if fact.kind is FactKind.FREE}
 
         def ends(step: Step) -> bool:
@@ -208,6 +209,16 @@ def _names(function: Function, variable: str) -> frozenset[str]:
         same.add(aliases[variable])
     same.update(name for name, value in aliases.items() if value == variable)
     return frozenset(same)
+
+
+def _assigned_at(function: Function, start: int, variable: str) -> int:
+    """The step that gives ``variable`` the result of the call at ``start``, else ``start``."""
+    steps, following = function.flow.steps, function.flow.next[start]
+    if steps[start].target == variable and len(following) == 1:
+        after = steps[following[0]]
+        if after.kind is StepKind.ASSIGN and after.name == variable:
+            return following[0]
+    return start
 
 
 def _says_null(step: Step, names: frozenset[str]) -> bool:

@@ -10,7 +10,7 @@ from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs, structs_in
 from bot.code.vocabulary import SECTION_WORDS
-from bot.model import World
+from bot.model import Evidence, Role, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ class PointerProtection:
 
     def of(self, kind: FactKind, *, rcu: bool | None = None) -> tuple[Fact, ...]:
         return tuple(fact for fact in self.facts if fact.kind is kind and rcu in {None, fact.rcu})
+
+    def who_reads(self) -> tuple[Evidence, ...]:
+        """Evidence of readers: one or two that follow the pointer."""
+        return tuple(read.evidence(Role.READER) for read in self.of(FactKind.READ)[:2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.code.facts import Fact, FactKind
-from bot.code.protection import ListProtection
+from bot.code.facts import FactKind
+from bot.code.removal import unlinks
 from bot.code.vocabulary import DEL_INITS
-from bot.model import Evidence, Hit, Level, Role
-from bot.rule import Code, Example, Excused, hit, nothing_found, rule
+from bot.model import Hit, Level, Role
+from bot.rule import Code, Example, Excused, free_without_wait, hit, rule, who_publishes_and_reads
 
 BAD = Example(
     "the untouched release path of a list that becomes an RCU list",
@@ -187,40 +187,24 @@ CALLER_WAITS = Example(
 )
 def plain_del_on_rculist(code: Code) -> Iterator[Hit | Excused]:
     """list_del() of a node that RCU readers may be standing on."""
-    for protection in code.facts.lists.values():
-        for fact in protection.of(FactKind.UNLINK, rcu=False):
-            head = protection.published(fact)
-            if head is None or fact.name in DEL_INITS or code.lifetime.private(fact.where, fact):
-                continue
-            reason = code.lifetime.excuse(fact.where, fact)
-            if reason:
-                yield Excused(str(head), fact.evidence(Role.EXCUSED, reason), reason)
-            else:
-                yield _warning(code, protection, fact, str(head))
-
-
-def _warning(code: Code, protection: ListProtection, fact: Fact, head: str) -> Hit:
-    publishers = protection.of(FactKind.ADD, rcu=True)
-    readers = protection.of(FactKind.WALK, rcu=True)
-    evidence = [add.evidence(Role.PUBLISH) for add in publishers[:2]]
-    evidence += [walk.evidence(Role.READER) for walk in readers[:2]]
-    if not readers:
-        evidence.append(nothing_found(Role.READER, "no RCU reader in sight yet; list_add_rcu() announces one"))
-    evidence.append(fact.evidence(Role.REMOVE))
-    freed = next(code.lifetime.freed(fact.where, fact.step, fact.variable), None)
-    if freed is not None:
-        evidence.append(Evidence(Role.FREE, fact.path, fact.function, freed.line, freed.code))
-    evidence.append(
-        nothing_found(
-            Role.WAIT, "no grace period between removal and free (looked in the function, callees to depth 2)"
+    for unlink in unlinks(code.facts, code.lifetime, rcu=False):
+        fact, head = unlink.fact, str(unlink.head)
+        if fact.name in DEL_INITS:
+            continue
+        if unlink.excuse:
+            yield Excused(head, fact.evidence(Role.EXCUSED, unlink.excuse), unlink.excuse)
+            continue
+        freed = next(code.lifetime.freed(fact.where, fact.step, fact.variable), None)
+        yield hit(
+            fact,
+            head,
+            f"{fact.name}() on {head}, which is an RCU list",
+            (
+                *who_publishes_and_reads(unlink.protection),
+                fact.evidence(Role.REMOVE),
+                *free_without_wait(fact, freed),
+            ),
+            question=f"Can {fact.function}() run while a reader is on the list?",
+            cure=f"If so: list_del_rcu() and a grace period before {fact.variable} is freed or reused.",
+            confidence=None if unlink.protection.of(FactKind.WALK, rcu=True) else 0.8,
         )
-    )
-    return hit(
-        fact,
-        head,
-        f"{fact.name}() on {head}, which is an RCU list",
-        tuple(evidence),
-        question=f"Can {fact.function}() run while a reader is on the list?",
-        cure=f"If so: list_del_rcu() and a grace period before {fact.variable} is freed or reused.",
-        confidence=None if readers else 0.8,
-    )

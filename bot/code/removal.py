@@ -1,0 +1,86 @@
+"""Where objects that RCU readers may see are taken away: off a list, or out of a pointer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.code.facts import Fact, FactKind
+from bot.code.flow import StepKind
+from bot.code.lifetime import Lifetime
+from bot.code.protection import ListProtection, PointerProtection, WorldFacts
+from bot.code.structs import Key
+from bot.code.vocabulary import READS, UPDATER_READS
+
+_NULL = re.compile(r"\(?NULL\)?|0|\(void\s?\*\)\s?0")
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """A node leaves a list; ``excuse`` says why no reader can be there, "" when nothing does."""
+
+    fact: Fact
+    protection: ListProtection
+    head: Key
+    excuse: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A published pointer gets another value, while ``old`` holds the one that readers may still use."""
+
+    fact: Fact
+    protection: PointerProtection
+    old: str
+
+
+def unlinks(code: WorldFacts, lifetime: Lifetime, *, rcu: bool) -> Iterator[Unlink]:
+    """Removals, by the plain or by the RCU form, of nodes that are on an RCU list and were not made just there.
+
+    For the RCU form the list need not be seen to be one: the primitive says so.
+    """
+    for protection in code.lists.values():
+        for fact in protection.of(FactKind.UNLINK, rcu=rcu):
+            head = protection.head_of(fact) or (protection.node if rcu else None)
+            if head is None or not (rcu or head in protection.rcu_heads):
+                continue
+            if not lifetime.private(fact.where, fact):
+                yield Unlink(fact, protection, head, lifetime.excuse(fact.where, fact))
+
+
+def retirements(code: WorldFacts) -> Iterator[Retirement]:
+    """RCU stores to a pointer whose old value a variable of the function holds."""
+    for protection in code.pointers.values():
+        for fact in protection.of(FactKind.STORE, rcu=True):
+            for variable in _old_values(code, fact):
+                yield Retirement(fact, protection, variable)
+
+
+def _old_values(code: WorldFacts, store: Fact) -> Iterator[str]:
+    """Variables that were loaded from the pointer before it was stored to, or that took what it replaced."""
+    flow = store.where.flow
+    step = flow.steps[store.step]
+    if step.name == "rcu_replace_pointer" and step.target:
+        yield step.target
+    seen: set[str] = set()
+    for number in flow.before(store.step):
+        earlier = flow.steps[number]
+        loaded = (
+            earlier.target
+            if earlier.kind is StepKind.CALL and earlier.name in UPDATER_READS | READS.keys()
+            else earlier.name
+            if earlier.kind is StepKind.ASSIGN and earlier.name.isidentifier()
+            else ""
+        )
+        source = earlier.args[0] if earlier.kind is StepKind.CALL and earlier.args else earlier.value
+        if not loaded or loaded in seen or loaded == store.value:
+            continue
+        key = code.structs.resolve(source, store.where.variables, store.where.aliases)
+        if key == store.head and source == step.args[0]:
+            seen.add(loaded)
+            yield loaded
+
+
+def is_null(value: str) -> bool:
+    return _NULL.fullmatch(value.strip()) is not None
