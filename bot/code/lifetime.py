@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import WorldFacts
-from bot.code.vocabulary import DEFERS, FREES, FRESH, REFERENCE_ZERO, WAITS
+from bot.code.vocabulary import (
+    ADDS,
+    DEFERS,
+    FREES,
+    FRESH,
+    READS,
+    REFERENCE_ZERO,
+    REPLACES,
+    STORES,
+    UNLINKS,
+    UPDATER_READS,
+    WAITS,
+    WALKS,
+)
 
 _WAIT_NAME = re.compile(r"^_*(synchronize_(s?rcu|net|sched|rcu_\w+|srcu_\w+)|\w+_synchronize_(s?rcu|net))$")
 _DEFER_NAME = re.compile(
@@ -25,6 +38,8 @@ _INTENT = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+# Names that end in _rcu and hand nothing over.
+_NO_HANDOVER = frozenset().union(ADDS, REPLACES, UNLINKS, WALKS, STORES, READS, UPDATER_READS, FREES)
 _NEAR = 10  # lines
 _DEPTH = 2  # calls followed
 _CHAIN = 4  # callers followed
@@ -84,8 +99,25 @@ class Lifetime:
     def freed(self, function: Function, start: int, variable: str, depth: int = _DEPTH) -> Iterator[Freed]:
         """Frees of ``variable`` that a path from step ``start`` meets with no wait and no new value on the way."""
         names = _names(function, variable)
-        start = _assigned_at(function, start, variable)
         frees = {fact.step: fact for fact in self.code.facts(function) if fact.kind is FactKind.FREE}
+        for number in self.until_wait(function, start, variable):
+            step = function.flow.steps[number]
+            fact = frees.get(number)
+            line = function.file_line(step.line)
+            if fact is not None and fact.variable in names:
+                yield Freed(fact, line, step.code)
+            elif fact is None and depth > 0 and step.kind is StepKind.CALL:
+                callee = self._freeing_callee(function, step, names, depth)
+                if callee:
+                    yield Freed(None, line, step.code, callee)
+
+    def until_wait(self, function: Function, start: int, variable: str) -> list[int]:
+        """The steps that a path from ``start`` reaches before a grace period, while ``variable`` keeps its value.
+
+        A hand-over to call_rcu() and its like ends a path too, and so do lines that the diff does not show.
+        """
+        names = _names(function, variable)
+        start = _assigned_at(function, start, variable)
 
         def ends(step: Step) -> bool:
             if step.kind is StepKind.ASSIGN:
@@ -96,16 +128,7 @@ class Lifetime:
                 return _says_null(step, names)
             return step.kind is StepKind.GAP or self.is_wait(step, function) or _defers(step, names)
 
-        for number in sorted(function.flow.after(start, ends)):
-            step = function.flow.steps[number]
-            fact = frees.get(number)
-            line = function.file_line(step.line)
-            if fact is not None and fact.variable in names:
-                yield Freed(fact, line, step.code)
-            elif fact is None and depth > 0 and step.kind is StepKind.CALL:
-                callee = self._freeing_callee(function, step, names, depth)
-                if callee:
-                    yield Freed(None, line, step.code, callee)
+        return sorted(function.flow.after(start, ends))
 
     def _freeing_callee(self, function: Function, step: Step, names: frozenset[str], depth: int) -> str:
         """The callee that frees one of ``names``, "" when none does."""
@@ -238,7 +261,7 @@ def _defers(step: Step, names: frozenset[str]) -> bool:
     if step.name in DEFERS:
         argument = step.args[DEFERS[step.name]] if len(step.args) > DEFERS[step.name] else ""
         return any(argument == name or re.match(rf"&?\(?{re.escape(name)}(->|\.|$)", argument) for name in names)
-    return bool(_DEFER_NAME.search(step.name)) and step.name not in FREES
+    return bool(_DEFER_NAME.search(step.name)) and step.name not in _NO_HANDOVER
 
 
 def _after_last_put(caller: Function, number: int) -> bool:

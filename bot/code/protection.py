@@ -31,7 +31,7 @@ class ListProtection:
     def rcu_heads(self) -> frozenset[Key]:
         """Heads onto which nodes are published with an _rcu primitive, or from which RCU readers walk."""
         linked = (*self.of(FactKind.ADD, rcu=True), *self.of(FactKind.WALK, rcu=True))
-        return frozenset(fact.head for fact in linked if fact.head != NOWHERE)
+        return frozenset(fact.head for fact in linked if fact.head != NOWHERE and fact.head.owner != LOCAL)
 
     @property
     def plain_heads(self) -> frozenset[Key]:
