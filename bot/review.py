@@ -13,7 +13,6 @@ from bot.code.flow import StepKind
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.spelling import tight
 from bot.code.structs import GLOBAL, LOCAL, Key
-from bot.code.vocabulary import SECTION_WORDS
 from bot.code.world import Worlds, wanted_files, worlds
 from bot.mail import diff
 from bot.model import (
@@ -154,10 +153,9 @@ def _worth_asking(drawn: Worlds) -> bool:
     """Whether the series changes a function that holds any word a rule could ask about."""
     changed = _changed(drawn)
     return any(
-        (function.path, function.name) in changed and SECTION_WORDS.search(function.text.encode("utf-8", "replace"))
-        for world in (drawn.before, *drawn.after)
-        for image in world.images
-        for function in functions_of(image)
+        (function.path, function.name) in changed and facts.telling(function)
+        for facts in map(WorldFacts, (drawn.before, *drawn.after))
+        for function in facts.functions
     )
 
 

@@ -15,10 +15,14 @@ _SHOWN = 2  # evidence lines of one role
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A patch in ' ', '+', '-' notation; lines that must be reported end in ``// <-- warns``."""
+    """A patch in ' ', '+', '-' notation; lines that must be reported end in ``// <-- warns``.
+
+    ``tree`` False: it is reviewed with no tree, seeing nothing but the lines of the example.
+    """
 
     title: str
     text: str
+    tree: bool = True
 
 
 @dataclass(frozen=True, slots=True)

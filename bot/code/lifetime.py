@@ -37,6 +37,7 @@ _INTENT = re.compile(
     r"grace period|readers? (have|has|are|is) (gone|done|finished)|synchronize_s?rcu",
     re.IGNORECASE,
 )
+_BASE = re.compile(r"&?\(?(\w+)")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 # Names that end in _rcu and hand nothing over.
 _NO_HANDOVER = frozenset().union(ADDS, REPLACES, UNLINKS, WALKS, STORES, READS, UPDATER_READS, FREES)
@@ -149,20 +150,31 @@ class Lifetime:
 
     def private(self, function: Function, fact: Fact) -> bool:
         """Whether the object was made in this function and not yet published on any path to ``fact``."""
-        made = [
+        return self._unpublished(function, fact.variable, fact.step)
+
+    def owner_private(self, fact: Fact) -> bool:
+        """Whether the object that holds the list head or the pointer was made here and nobody else can find it yet."""
+        step = fact.where.flow.steps[fact.step]
+        places = step.args if fact.kind is FactKind.ADD else (fact.variable,)
+        owners = {match[1] for place in places if (match := _BASE.match(place))} - (
+            {fact.variable} if fact.kind is FactKind.ADD else set()
+        )
+        return any(self._unpublished(fact.where, owner, fact.step) for owner in owners)
+
+    def _unpublished(self, function: Function, variable: str, before: int) -> bool:
+        steps = function.flow.steps
+        made = {
             number
-            for number, step in enumerate(function.flow.steps)
-            if step.kind is StepKind.CALL and step.name in FRESH and step.target == fact.variable
-        ]
-        if not made:
-            return False
-        earlier = set(function.flow.before(fact.step))
-        if not earlier & set(made):
+            for number, step in enumerate(steps)
+            if step.kind is StepKind.CALL and step.target == variable and (step.name in FRESH or "alloc" in step.name)
+        }
+        earlier = set(function.flow.before(before)) if made else set()
+        if not earlier & made:
             return False
         return not any(
             other.kind in {FactKind.ADD, FactKind.STORE}
             and other.step in earlier
-            and (other.variable == fact.variable if other.kind is FactKind.ADD else other.value == fact.variable)
+            and variable == (other.variable if other.kind is FactKind.ADD else other.value)
             for other in self.code.facts(function)
         )
 

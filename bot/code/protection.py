@@ -134,9 +134,18 @@ class WorldFacts:
         return tuple(
             function
             for function in self.functions
-            if (self.focus is None or self.focus.holds(function))
-            and SECTION_WORDS.search(function.text.encode("utf-8", "replace"))
+            if (self.focus is None or self.focus.holds(function)) and self.telling(function)
         )
+
+    def telling(self, function: Function) -> bool:
+        """Whether a function holds any word that a rule could ask about: of RCU, of lists, or an __rcu pointer."""
+        return bool(
+            SECTION_WORDS.search(function.text.encode("utf-8", "replace")) or self._rcu_members & function.words
+        )
+
+    @cached_property
+    def _rcu_members(self) -> frozenset[str]:
+        return frozenset(field.member for field in self.structs.rcu_fields())
 
     @cached_property
     def all_facts(self) -> tuple[Fact, ...]:

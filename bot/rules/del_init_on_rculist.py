@@ -138,6 +138,7 @@ LOCKED_READERS = Example(
     the list again: the CPU spins inside its read-side critical section and no grace period ever ends.""",
     instead="""Use list_del_rcu() (hlist_del_init_rcu(), hash_del_rcu()).  Where list_empty(&node) was the test for "is
     linked", keep that in a flag of its own.""",
+    replaces_anywhere=("half-converted-rculist",),
     bad=(CLOSES, HLIST),
     good=(RCU_FORM, OTHER_LIST),
     blind_spots=(LOCKED_READERS,),

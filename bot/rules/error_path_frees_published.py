@@ -183,6 +183,7 @@ NOBODY_YET = Example(
     it needs the _rcu form and a grace period, though nothing may seem to have used the object yet.""",
     instead="""Do what can fail before publishing.  Where that cannot be: list_del_rcu() and synchronize_rcu(), or
     kfree_rcu(), on the error path.""",
+    replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, LEFT_ON_LIST, POINTER),
     good=(WAITED, TOO_EARLY, STAGING),
     blind_spots=(NOBODY_YET,),

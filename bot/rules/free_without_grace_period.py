@@ -63,8 +63,7 @@ REPLACED = Example(
  	mutex_lock(&vm->lock);
  	new = rcu_replace_pointer(vm->filter, new, lockdep_is_held(&vm->lock)); // <-- warns
  	mutex_unlock(&vm->lock);
--	synchronize_srcu(&vm->srcu);
- 	filter_free(new);
++	filter_free(new);
  }
 """,
 )
@@ -154,6 +153,7 @@ LAST_PUT = Example(
     grace period tells that they are gone.""",
     instead="""kfree_rcu(), call_rcu() or, where sleeping is fine, synchronize_rcu() between unlinking and freeing; for
     objects that SRCU readers use, the forms with the srcu_struct.""",
+    replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, POINTER, REPLACED),
     good=(WAITS, NEVER_PUBLISHED),
     blind_spots=(LAST_PUT,),

@@ -181,6 +181,7 @@ CALLER_WAITS = Example(
     instead="""Remove with list_del_rcu() (hlist_del_rcu(), hash_del_rcu()), then let a grace period pass before the
     object is freed or reused: synchronize_rcu(), call_rcu() or kfree_rcu().  Keep list_del() only where no reader can
     exist any more, and say so in a comment.""",
+    replaces_anywhere=("half-converted-rculist",),
     bad=(BAD,),
     good=(DESTRUCTOR, OTHER_HEAD, CONVERTED, BEFORE_PUBLICATION),
     blind_spots=(CALLER_WAITS,),
