@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from bot.code.flow import Flow, Step, StepKind
-from bot.code.vocabulary import ATOMIC, GUARDS, LOCK_CALLS, READ_SIDE, SRCU, LockCall
+from bot.code.vocabulary import ASSERTED, ASSERTIONS, ATOMIC, GUARDS, LOCK_CALLS, READ_SIDE, SRCU, LockCall
 
-_TRIES = re.compile(
-    r"\b(" + "|".join(name for name, call in LOCK_CALLS.items() if call.tries) + r")\(([^()]*(?:\([^()]*\))?[^()]*)\)"
-)
 _MAX_STATES = 48
-_ENOUGH_TURNS = 40
+_MAX_LOCKS = 48  # different ones in a function; lockdep follows no more at once (MAX_LOCK_DEPTH)
+_TURNS = 256  # states that may pass a step, on average
+_LEAST, _MOST = -2, 4  # nesting that is told apart
+_NEAR = 4  # steps between a call and the test of its result
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,62 +66,149 @@ def lock_of(step: Step) -> tuple[Lock, LockCall] | None:
     call = LOCK_CALLS.get(step.name)
     if call is None or call.tries:
         return None
-    what = ""
-    if call.argument is not None and len(step.args) > call.argument:
-        what = step.args[call.argument]
-        if step.name.startswith("kvm_vcpu_srcu_"):
-            what = f"&{what}->kvm->srcu"
-    return Lock(call.kind, what), call
+    return Lock(call.kind, _object(step, call)), call
+
+
+def _object(step: Step, call: LockCall) -> str:
+    if call.argument is None or len(step.args) <= call.argument:
+        return ""
+    what = step.args[call.argument]
+    return f"&{what}->{call.member}" if call.member else what
 
 
 def _changed(state: State, lock: Lock, by: int) -> State:
     counts = dict(state)
-    if by < 0 and counts.get(lock, 0) <= 0:
-        # Another spelling of the same object: drop the only one of its kind rather than lose the unlock.
-        others = [other for other, count in state if other.kind == lock.kind and count > 0]
-        if len(others) == 1:
-            lock = others[0]
-    counts[lock] = max(-2, min(counts.get(lock, 0) + by, 4))
+    if by < 0:
+        counts.pop(Lock(ASSERTED, lock.what), None)
+        if counts.get(lock, 0) <= 0:
+            # Another spelling of the same object: drop the only one of its kind rather than lose the unlock.
+            others = [other for other, count in state if other.kind == lock.kind and count > 0]
+            if len(others) == 1:
+                lock = others[0]
+    counts[lock] = max(_LEAST, min(counts.get(lock, 0) + by, _MOST))
     return tuple(sorted((key, count) for key, count in counts.items() if count))
 
 
-def _step(state: State, step: Step) -> State:
-    if step.kind is StepKind.CALL:
-        found = lock_of(step)
-        return _changed(state, found[0], 1 if found[1].takes else -1) if found else state
-    if step.kind is StepKind.ASSUME and step.name:
-        for match in _TRIES.finditer(step.name):
-            call = LOCK_CALLS[match[1]]
-            negated = step.name[: match.start()].endswith("!")
-            if negated != step.truth:
-                what = match[2].split(",")[0].strip() if call.argument is not None else ""
-                state = _changed(state, Lock(call.kind, what), 1)
-        if step.truth and re.match(r"(mutex_lock|down\w*|mmap_write_lock)_(interruptible|killable)\(", step.name):
-            held = [lock for lock, count in state if count > 0 and lock.kind not in READ_SIDE]
-            state = _changed(state, held[-1], -1) if held else state
-    return state
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What one step does to the locks."""
+
+    lock: Lock
+    by: int = 0  # 0: says that it is held
+
+    def on(self, state: State) -> State:
+        if self.by:
+            return _changed(state, self.lock, self.by)
+        if any(count > 0 and lock.what == self.lock.what for lock, count in state):
+            return state
+        return tuple(sorted((*state, (self.lock, 1))))
+
+
+def _effects(flow: Flow) -> dict[int, _Effect]:
+    """The steps that matter to locks: calls, assertions, and the outcomes of tries."""
+    found: dict[int, _Effect] = {}
+    known: set[Lock] = set()
+    for number, step in enumerate(flow.steps):
+        effect = _of_call(step) if step.kind is StepKind.CALL else None
+        if step.kind is StepKind.ASSUME:
+            effect = _of_outcome(flow, number)
+        if effect is None or (effect.lock not in known and len(known) >= _MAX_LOCKS):
+            continue
+        known.add(effect.lock)
+        found[number] = effect
+    return found
+
+
+def _of_call(step: Step) -> _Effect | None:
+    if step.name in ASSERTIONS:
+        kind, argument = ASSERTIONS[step.name]
+        return _Effect(Lock(kind, step.args[argument] if argument is not None and step.args else ""))
+    lock = lock_of(step)
+    return _Effect(lock[0], 1 if lock[1].takes else -1) if lock else None
+
+
+def _of_outcome(flow: Flow, number: int) -> _Effect | None:
+    """A try that succeeded here, or an interruptible lock that failed."""
+    assumed = flow.steps[number]
+    step = _tested(flow, number)
+    call = LOCK_CALLS.get(step.name) if step else None
+    if step is None or call is None:
+        return None
+    lock = Lock(call.kind, _object(step, call))
+    if call.tries:
+        return _Effect(lock, 1) if assumed.truth else None
+    return _Effect(lock, -1) if call.may_fail and assumed.truth else None
+
+
+def _tested(flow: Flow, number: int) -> Step | None:
+    """The call whose result an assumption is about: ``if (trylock(x))``, or ``r = trylock(x); if (r)``."""
+    name = flow.steps[number].name.removesuffix(" < 0")
+    for _ in range(_NEAR):
+        before = flow.previous[number]
+        if len(before) != 1:
+            return None
+        number = before[0]
+        step = flow.steps[number]
+        if step.kind is StepKind.CALL:
+            if step.target == name or name.startswith(f"{step.name}("):
+                return step
+            if step.name in LOCK_CALLS:
+                return None
+    return None
 
 
 def held_at(flow: Flow) -> tuple[Held, ...]:
-    """The possible states before each step.  Linear in steps for all but hostile code, which is cut short."""
-    states: list[set[State]] = [set() for _ in flow.steps]
+    """The possible states before each step.
+
+    Each state passes each step once, and a step keeps few: so the work is linear in the steps.  Beyond the bounds,
+    which no real function reaches, the states of a step are replaced by their least and their most.
+    """
     if not flow.steps:
         return ()
+    effects = _effects(flow)
+    states: list[set[State]] = [set() for _ in flow.steps]
     states[0].add(())
-    pending = [0]
-    turns = [0] * len(flow.steps)
-    while pending:
-        number = pending.pop()
-        turns[number] += 1
-        if turns[number] > _ENOUGH_TURNS:
-            continue
-        out = {_step(state, flow.steps[number]) for state in states[number]}
+    fresh: dict[int, set[State]] = {0: {()}}
+    pending = [0]  # in program order, so that a step is passed after the steps before it
+    budget = _TURNS * len(flow.steps)
+    while pending and budget > 0:
+        number = heappop(pending)
+        out = fresh.pop(number)
+        budget -= len(out)
+        if number in effects:
+            out = {effects[number].on(state) for state in out}
         for follower in flow.next[number]:
-            fresh = out - states[follower]
-            if fresh and len(states[follower]) < _MAX_STATES:
-                states[follower] |= fresh
-                pending.append(follower)
-    return tuple(Held(frozenset(found)) for found in states)
+            new = _joined(states[follower], out)
+            if new:
+                if follower not in fresh:
+                    heappush(pending, follower)
+                fresh.setdefault(follower, set()).update(new)
+    if pending:
+        return (Held(frozenset()),) * len(flow.steps)
+    interned: dict[frozenset[State], Held] = {}
+    return tuple(interned.setdefault(frozen, Held(frozen)) for frozen in map(frozenset, states))
+
+
+def _joined(known: set[State], out: set[State]) -> set[State]:
+    """Add states to those of a step; what is new about them is returned."""
+    new = out - known
+    if not new:
+        return new
+    known |= new
+    if len(known) <= _MAX_STATES:
+        return new
+    least, most = _hull(known, min), _hull(known, max)
+    known.clear()
+    known.update((least, most))
+    # The bounds stand for states that went on already, except where they are beyond them.
+    return {least, most}
+
+
+def _hull(states: Iterable[State], extreme: Callable[[Iterable[int]], int]) -> State:
+    counts = [dict(state) for state in states]
+    locks = sorted({lock for state in counts for lock in state})
+    hull = ((lock, extreme([state.get(lock, 0) for state in counts])) for lock in locks)
+    return tuple((lock, count) for lock, count in hull if count)
 
 
 def same_domain(lock: Lock, what: str) -> bool:

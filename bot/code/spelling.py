@@ -31,13 +31,3 @@ def split_arguments(text: str) -> list[str]:
             start = place + 1
     parts.append(text[start:])
     return parts
-
-
-def closes_at_end(text: str) -> bool:
-    """Whether the bracket that opens the text is closed by its last letter."""
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0:
-            return place == len(text) - 1
-    return False

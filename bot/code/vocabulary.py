@@ -29,14 +29,18 @@ class LockCall:
     argument: int | None = None
     tries: bool = False  # takes it only when it returns true
     shared: bool = False  # read side of a reader-writer lock
+    may_fail: bool = False  # takes it only when it returns nought
+    member: str = ""  # the argument is what owns the lock, which is this member of it
 
 
 def _pairs() -> dict[str, LockCall]:
     table: dict[str, LockCall] = {}
 
-    def pair(kind: str, lock: str, unlock: str, argument: int | None = None, *, shared: bool = False) -> None:
-        table[lock] = LockCall(kind, True, argument, shared=shared)
-        table[unlock] = LockCall(kind, False, argument, shared=shared)
+    def pair(
+        kind: str, lock: str, unlock: str, argument: int | None = None, *, shared: bool = False, member: str = ""
+    ) -> None:
+        table[lock] = LockCall(kind, True, argument, shared=shared, member=member)
+        table[unlock] = LockCall(kind, False, argument, shared=shared, member=member)
 
     pair(RCU, "rcu_read_lock", "rcu_read_unlock")
     pair(RCU, "rcu_read_lock_dont_migrate", "rcu_read_unlock_migrate")
@@ -47,7 +51,8 @@ def _pairs() -> dict[str, LockCall]:
     for suffix in ("", "_notrace", "_nmisafe", "_lite", "_fast"):
         pair(SRCU, f"srcu_read_lock{suffix}", f"srcu_read_unlock{suffix}", 0)
     pair(SRCU, "srcu_down_read", "srcu_up_read", 0)
-    pair(SRCU, "kvm_vcpu_srcu_read_lock", "kvm_vcpu_srcu_read_unlock", 0)
+    pair(SRCU, "kvm_vcpu_srcu_read_lock", "kvm_vcpu_srcu_read_unlock", 0, member="kvm->srcu")
+    pair(RWLOCK, "KVM_MMU_LOCK", "KVM_MMU_UNLOCK", 0, member="mmu_lock")
     for suffix in ("", "_bh", "_irq", "_irqsave", "_nested", "_irqsave_nested"):
         unlock = {"_irqsave": "_irqrestore", "_nested": "", "_irqsave_nested": "_irqrestore"}.get(suffix, suffix)
         pair(SPIN, f"spin_lock{suffix}", f"spin_unlock{unlock}", 0)
@@ -77,10 +82,16 @@ def _pairs() -> dict[str, LockCall]:
     pair(IRQ, "local_irq_save", "local_irq_restore")
     pair(PREEMPT, "local_bh_disable", "local_bh_enable")
     pair(PREEMPT, "kmap_atomic", "kunmap_atomic")
-    for name in ("mutex_lock_interruptible", "mutex_lock_killable"):
-        table[name] = LockCall(MUTEX, True, 0)  # nought is success: the failing path returns, so "takes" is near enough
-    for name in ("down_write_killable", "mmap_write_lock_killable"):
-        table[name] = LockCall(RWSEM, True, 0)
+    for kind, lock in ((MUTEX, "mutex_lock"), (RWSEM, "down_write"), (RWSEM, "down_read"), (MUTEX, "device_lock"),
+                       (RWSEM, "mmap_write_lock"), (RWSEM, "mmap_read_lock"), (MUTEX, "rtnl_lock"),
+                       (RWSEM, "inode_lock")):  # fmt: skip
+        for suffix in ("_interruptible", "_killable", "_interruptible_nested", "_killable_nested"):
+            argument = None if lock == "rtnl_lock" else 0
+            table[lock + suffix] = LockCall(kind, True, argument, shared="read" in lock, may_fail=True)
+    for name in ("refcount_dec_and_lock", "atomic_dec_and_lock", "refcount_dec_and_lock_irqsave"):
+        table[name] = LockCall(SPIN, True, 1, tries=True)
+    for name in ("refcount_dec_and_mutex_lock", "atomic_dec_and_mutex_lock"):
+        table[name] = LockCall(MUTEX, True, 1, tries=True)
     for kind, names in (
         (MUTEX, ("mutex_trylock", "rtnl_trylock")),
         (SPIN, ("spin_trylock", "spin_trylock_bh", "spin_trylock_irq", "spin_trylock_irqsave", "raw_spin_trylock")),
@@ -104,6 +115,26 @@ GUARDS = {
     "irqsave": IRQ, "device": MUTEX, "rtnl": MUTEX, "rcu_tasks_trace": RCU_TASKS, "cpus_read_lock": MUTEX,
     "mmap_read_lock": RWSEM, "rtnl_net": MUTEX, "preempt_notrace": PREEMPT, "migrate": "migrate",
 }  # fmt: skip
+
+# Calls that say what the caller holds: the kind, and the argument of the lock.
+ASSERTED = "asserted"  # a lock whose kind the assertion does not tell
+ASSERTIONS: dict[str, tuple[str, int | None]] = {
+    "lockdep_assert_held": (ASSERTED, 0),
+    "lockdep_assert_held_write": (ASSERTED, 0),
+    "lockdep_assert_held_read": (ASSERTED, 0),
+    "lockdep_assert_held_once": (ASSERTED, 0),
+    "assert_spin_locked": (SPIN, 0),
+    "assert_raw_spin_locked": (SPIN, 0),
+    "ASSERT_RTNL": (MUTEX, None),
+    "lockdep_rtnl_assert_held": (MUTEX, None),
+    "mmap_assert_write_locked": (RWSEM, 0),
+    "lockdep_assert_in_rcu_read_lock": (RCU, None),
+    "lockdep_assert_in_rcu_read_lock_bh": (RCU_BH, None),
+    "lockdep_assert_in_rcu_reader": (RCU, None),
+}
+
+# What makes a guard for the rest of the block, and where its arguments after the class name begin.
+GUARD_MAKERS = {"guard": 1, "ACQUIRE": 2}  # ACQUIRE(mutex_intr, name)(&lock)
 
 # ------------------------------------------------------------------------------------- lists
 
