@@ -1,0 +1,284 @@
+"""What an operator can set: every key with its type and meaning; defaults stand in default.toml."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.model import Level
+from config.layers import (
+    Key,
+    Layer,
+    SettingsError,
+    look,
+    merged,
+    origin,
+    shipped,
+    spelled,
+    surroundings,
+    written,
+)
+
+__all__ = ["Reference", "Settings", "SettingsError", "load", "reference"]
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = re.fullmatch(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", value.strip())
+    if not value.strip() or parts is None:
+        raise ValueError('write a duration as "45s", "5m", "1h30m" or "2d"')
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or "")):
+        return value.rstrip("/") + "/"
+    raise ValueError("write an https:// address; plain http:// is for a test server on this machine only")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+HttpsAddress: TypeAlias = Annotated[str, BeforeValidator(_address)]
+Word: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Section(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Feed(Section):
+    name: Word
+    """How the feed is called in logs and figures; its place in the archive is remembered under this name."""
+    kind: Literal["mbox", "directory", "public-inbox"]
+    """`mbox`: one file, also gzip. `directory`: a folder of messages and mbox files. `public-inbox`: a v2 archive."""
+    path: Path
+    """Where the file, folder or archive is."""
+
+
+class State(Section):
+    folder: Path
+    """The one folder that gracewatch writes to."""
+
+
+class StoreSettings(Section):
+    url: str = Field(repr=False)  # may carry a password
+    """An SQLAlchemy URL such as `sqlite:////var/lib/gracewatch.db`; empty: `gracewatch.db` in the state folder."""
+
+
+class Tree(Section):
+    path: str
+    """A kernel source folder or git repository to judge series against; empty: a review sees the patch's lines only."""
+    rev: str
+    """The revision to read when the tree is a git repository; empty: the files as they lie there."""
+
+
+class Mail(Section):
+    poll: Duration
+    """How often each feed is asked for new mail."""
+    patience: Duration
+    """How long missing parts of a series are waited for before it is reviewed as it is."""
+
+
+class Review(Section):
+    level: Level
+    """The lowest level that is told in chat."""
+    confidence: float = Field(ge=0, le=1)
+    """The lowest confidence that is told in chat, 0 to 1."""
+
+
+class Console(Section):
+    enabled: bool
+    """Print cards and warnings on standard output."""
+
+
+class Slack(Section):
+    channel: str
+    """Where cards and warnings go, as `#name` or a channel id; invite the bot there."""
+    api_url: HttpsAddress
+    """Slack's Web API; another one only for a test server."""
+    bot_token: SecretStr | None = None
+    """The bot's token (`xoxb-…`), from `SLACK_BOT_TOKEN` or `SLACK_BOT_TOKEN_FILE`; with both tokens Slack is on."""
+    app_token: SecretStr | None = None
+    """The app-level token for Socket Mode (`xapp-…`), from `SLACK_APP_TOKEN` or `SLACK_APP_TOKEN_FILE`."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Slack:
+        for have, lack, name in ((self.bot_token, self.app_token, "APP"), (self.app_token, self.bot_token, "BOT")):
+            if have and not lack:
+                raise ValueError(f"one of the two tokens is missing; set SLACK_{name}_TOKEN or SLACK_{name}_TOKEN_FILE")
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        return self.bot_token is not None and self.app_token is not None
+
+
+class Health(Section):
+    enabled: bool
+    """Serve /healthz, /readyz and /metrics."""
+    host: str
+    """The address to listen on; `0.0.0.0` in a container."""
+    port: int = Field(ge=0, le=65535)
+    """The port to listen on; 0 lets the system choose one."""
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"]
+    """The least important event that is logged."""
+    format: Literal["auto", "text", "json"]
+    """`text` for people, `json` for machines, `auto`: text on a terminal, else JSON."""
+
+
+class Settings(BaseSettings):
+    """All settings, checked.  Made by ``load``."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, nested_model_default_partial_update=False
+    )
+
+    feeds: tuple[Feed, ...]
+    """Where mail comes from; none: the example that comes with gracewatch."""
+    state: State
+    store: StoreSettings
+    tree: Tree
+    mail: Mail
+    review: Review
+    console: Console
+    slack: Slack
+    health: Health
+    log: Log
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings' own
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # ``load`` lays the sources over each other itself, so that an error can name the one that is to blame.
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Settings:
+        names = [feed.name for feed in self.feeds]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"feeds: two feeds are called {twice[0]!r}; give each its own name")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.state.folder / 'gracewatch.db'}"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the defaults, then the operator's file, then the environment (``os.environ`` when None is given).
+
+    Where neither names a feed, the example feed and tree are watched.  Raises SettingsError.
+    """
+    said = [written(path)] if path else []
+    said.append(surroundings(Settings, os.environ if environment is None else environment))
+    demo = [] if any(layer.table.get("feeds") for layer in said) else [shipped("demo.toml")]
+    layers = [shipped("default.toml"), *demo, *said]
+    table = merged(layers)
+    if demo:
+        table["feeds"] = demo[0].table["feeds"]  # an empty list of feeds is no feed
+    try:
+        return Settings(**table)
+    except ValidationError as fault:
+        raise SettingsError("\n".join(_sentence(error, layers) for error in fault.errors())) from None
+
+
+def _sentence(error: ErrorDetails, layers: Sequence[Layer]) -> str:
+    key = error["loc"]
+    where = f"{origin(layers, key)}: {spelled(key)}" if key else origin(layers, ("feeds",))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: no such key{_nearest(key)}"
+    value = look(merged(layers), key)
+    hidden = value is None or key[:1] in {("store",), ("slack",)}  # where passwords and tokens are
+    said = "" if hidden else f" (it is {_short(value)})"
+    cure = error["msg"].removeprefix("Value error, ")
+    return f"{where}{said}: {cure[:1].lower()}{cure[1:]}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _nearest(key: Key) -> str:
+    plain = spelled(tuple(name for name in key if isinstance(name, str)))
+    known = {row.key.replace("[]", "") for row in reference()} | set(Settings.model_fields)
+    near = difflib.get_close_matches(plain, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else "; docs/settings.md lists all keys"
+
+
+class Reference(NamedTuple):
+    """One row of docs/settings.md."""
+
+    key: str
+    type: str
+    default: str
+    doc: str
+
+
+def reference() -> Iterator[Reference]:
+    """Every key that can be set, in the order of this file."""
+    defaults = shipped("default.toml").table
+    for section, field in Settings.model_fields.items():
+        inner: Any = Feed if section == "feeds" else field.annotation
+        for name, leaf in inner.model_fields.items():
+            key = f"feeds[].{name}" if inner is Feed else f"{section}.{name}"
+            default = look(defaults, (section, name))
+            yield Reference(key, _type(leaf.annotation), _shown(default), (leaf.description or "").replace("\n", " "))
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    if isinstance(default, str):
+        return f'"{default}"'
+    return "" if default is None else str(default)
+
+
+_TYPES: Mapping[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    timedelta: "duration",
+    SecretStr | None: "secret",
+    Level: "error, warning or note",
+}
+
+
+def _type(annotation: Any) -> str:
+    if annotation in _TYPES:
+        return _TYPES[annotation]
+    *choices, last = (str(choice) for choice in annotation.__args__)
+    return f"{', '.join(choices)} or {last}"
