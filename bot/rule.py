@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bot.code.facts import Fact, FactKind
+from bot.code.facts import Fact, FactKind, Function
+from bot.code.flow import Step
 from bot.code.lifetime import Freed, Lifetime
 from bot.code.protection import ListProtection, WorldFacts
 from bot.model import Evidence, Hit, Level, Role
@@ -149,6 +150,27 @@ def hit(
         cure=cure,
         confidence=confidence,
     )
+
+
+def hit_at(
+    function: Function,
+    step: Step,
+    subject: str,
+    text: str,
+    evidence: tuple[Evidence, ...],
+    *,
+    question: str = "",
+    cure: str = "",
+    confidence: float | None = None,
+) -> Hit:
+    """A hit at a step of a function."""
+    line = function.file_line(step.line)
+    return Hit(function.path, function.name, line, step.code, subject, text, evidence, question, cure, confidence)
+
+
+def step_evidence(role: Role, function: Function, step: Step) -> Evidence:
+    """A step as a line of evidence."""
+    return Evidence(role, function.path, function.name, function.file_line(step.line), step.code)
 
 
 def nothing_found(role: Role, where: str) -> Evidence:

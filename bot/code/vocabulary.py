@@ -258,6 +258,17 @@ UPDATER_READS = frozenset(
      "rcu_replace_pointer", "rcu_replace_pointer_rtnl", "nft_dereference", "rcu_dereference_check"}
 )  # fmt: skip
 
+LOOKUPS = frozenset(
+    {
+        "gfn_to_memslot", "__gfn_to_memslot", "kvm_vcpu_gfn_to_memslot", "id_to_memslot", "kvm_memslots",
+        "__kvm_memslots", "kvm_vcpu_memslots", "idr_find", "xa_load", "radix_tree_lookup", "rhashtable_lookup",
+        "rhashtable_lookup_fast", "rhltable_lookup", "find_task_by_vpid", "find_task_by_pid_ns", "pid_task",
+        "find_vpid",
+        "dev_get_by_index_rcu", "dev_get_by_name_rcu", "__in_dev_get_rcu", "__in6_dev_get", "task_css",
+    }
+)  # fmt: skip
+"""Calls whose result is good only as long as the caller's read-side section or lock lasts."""
+
 # ------------------------------------------------------------------------------------- waiting
 
 WAITS: dict[str, tuple[str, int | None]] = {  # name -> (flavour, argument of the srcu domain)

@@ -69,7 +69,7 @@ OTHER_HEAD = Example(
  struct gadget { struct list_head node; };
  struct hub { struct list_head gadgets; struct list_head spare; };
 
-+static void gadget_move(struct hub *hub, struct gadget *g)
++static void gadget_move(struct hub *hub, struct gadget *g, struct gadget *last)
 +{
 +	LIST_HEAD(dead);
 +	struct gadget *other;
@@ -79,7 +79,7 @@ OTHER_HEAD = Example(
 +		poke(other);
 +	rcu_read_unlock();
 +	list_add(&g->node, &hub->spare);
-+	list_add(&other->node, &dead);
++	list_add(&last->node, &dead);
 +}
 """,
 )

@@ -9,7 +9,7 @@ from bot.code.flow import Step, StepKind
 from bot.code.sections import Lock, lock_of
 from bot.code.vocabulary import RCU, RCU_BH, RCU_SCHED
 from bot.model import Evidence, Hit, Level, Role
-from bot.rule import Code, Example, hit, rule
+from bot.rule import Code, Example, hit, hit_at, rule, step_evidence
 
 _NO_SLEEP = (RCU, RCU_BH, RCU_SCHED)  # SRCU and RCU-tasks readers may block
 _USER_ACCESS = frozenset({"copy_from_user", "copy_to_user", "get_user", "put_user", "clear_user", "strncpy_from_user"})
@@ -162,13 +162,13 @@ def sleep_in_reader(code: Code) -> Iterator[Hit]:
                 continue
             sections = function.held[fact.step].always(_NO_SLEEP)
             if sections:
-                yield _warning(fact, sections[0], (), None)
+                yield _warning(fact, sections[0])
         for number, step in enumerate(function.flow.steps):
             if step.kind is not StepKind.CALL or not function.held[number].always(_NO_SLEEP):
                 continue
             sleep = _sleeps(code, function, step)
             if sleep is not None:
-                yield _callee(function, step, sleep, function.held[number].always(_NO_SLEEP)[0])
+                yield _callee(function, number, sleep, function.held[number].always(_NO_SLEEP)[0])
 
 
 def _sleeps(code: Code, function: Function, step: Step) -> Fact | None:
@@ -196,38 +196,34 @@ def _section(function: Function, before: int, section: Lock) -> tuple[Evidence, 
     for number in range(before, -1, -1):
         found = lock_of(function.flow.steps[number])
         if found and found[1].takes and found[0] == section:
-            step = function.flow.steps[number]
-            line = function.file_line(step.line)
-            return (Evidence(Role.LOCK, function.path, function.name, line, step.code),)
+            return (step_evidence(Role.LOCK, function, function.flow.steps[number]),)
     return ()
 
 
-def _warning(fact: Fact, section: Lock, more: tuple[Evidence, ...], confidence: float | None) -> Hit:
+def _warning(fact: Fact, section: Lock) -> Hit:
     return hit(
         fact,
         fact.name,
         f"{fact.name}() may sleep inside an {section.kind} read-side section",
-        (*_section(fact.where, fact.step, section), fact.evidence(Role.SLEEP), *more),
+        (*_section(fact.where, fact.step, section), fact.evidence(Role.SLEEP)),
         question="Can this path run without sleeping?",
         cure="If not: move it out of the section, or take a reference and leave the section first.",
-        confidence=confidence,
     )
 
 
-def _callee(function: Function, step: Step, sleep: Fact, section: Lock) -> Hit:
-    line = function.file_line(step.line)
-    return Hit(
-        path=function.path,
-        function=function.name,
-        line=line,
-        code=step.code,
-        subject=step.name,
-        text=f"{step.name}() sleeps in {sleep.name}(), inside an {section.kind} read-side section",
-        evidence=(
-            *_section(function, function.flow.steps.index(step), section),
-            Evidence(Role.USE, function.path, function.name, line, step.code),
-            sleep.evidence(Role.SLEEP),
-        ),
+def _callee(function: Function, number: int, sleep: Fact, section: Lock) -> Hit:
+    step = function.flow.steps[number]
+    evidence = (
+        *_section(function, number, section),
+        step_evidence(Role.USE, function, step),
+        sleep.evidence(Role.SLEEP),
+    )
+    return hit_at(
+        function,
+        step,
+        step.name,
+        f"{step.name}() sleeps in {sleep.name}(), inside an {section.kind} read-side section",
+        evidence,
         question="Can this path run without sleeping?",
         cure="If not: move the call out of the section, or take a reference and leave the section first.",
         confidence=0.6,
