@@ -180,10 +180,7 @@ class Lifetime:
 
     def excuse(self, function: Function, fact: Fact) -> str:
         """Why no reader can be there when ``fact`` happens, "" when nothing says so."""
-        comment = self.stated(function, fact)
-        if comment:
-            return comment
-        return self.last_reference(function, self._owners(function, fact))
+        return self.last_reference(function, self._owners(function, fact)) or self.stated(function, fact)
 
     def stated(self, function: Function, fact: Fact) -> str:
         """The comment near a step that says it is meant, in words for a person."""

@@ -32,7 +32,8 @@ class Key:
     member: str
 
     def __str__(self) -> str:
-        return f"{self.owner}.{self.member}" if self.owner not in {GLOBAL, LOCAL, UNKNOWN} else self.member
+        named = self.owner not in {GLOBAL, LOCAL} and not self.owner.startswith(UNKNOWN)
+        return f"{self.owner}.{self.member}" if named else self.member
 
     @property
     def known(self) -> bool:

@@ -141,6 +141,7 @@ CALLER_WAITED = Example(
     good=(DEFERRED, MOVED, NO_READERS_LEFT),
     blind_spots=(CALLER_WAITED,),
     replaces=("free-without-grace-period",),
+    hunk_proves=True,
 )
 def grace_period_removed(code: Code) -> Iterator[Hit]:
     """A wait for readers that stood behind a removal is gone."""
