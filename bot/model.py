@@ -30,6 +30,7 @@ class Unreadable:
     source: str
     reason: str
     cure: str = ""
+    position: str = ""  # where a feed goes on after it; "" when it did not come from a feed
 
 
 class SubjectKind(enum.StrEnum):
@@ -188,6 +189,7 @@ class Series:
     tags: tuple[str, ...] = ()
     change_id: str = ""
     base_commit: str = ""
+    problems: tuple[str, ...] = ()  # what was odd about its parts: "patch 4 of 3", "patch 2 came twice"
 
     @property
     def message_ids(self) -> tuple[str, ...]:
