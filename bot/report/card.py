@@ -1,0 +1,123 @@
+"""The card of a series: who sent what, what became of the findings, and how much was looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.model import Code, Context, Fields, Finding, Life, Page, Review, Series, Text
+from bot.report import links
+from bot.report.bar import worst
+from bot.report.text import one_line
+
+TITLE_LIMIT = 200
+_MOST_NOTES = 5
+_MOST_NAMES = 5
+_RANK = {Context.HUNK: 0, Context.FILE: 1, Context.TREE: 2}
+_FIXED_LATER = re.compile(r": fixed in \d+/\d+$")
+
+
+def card(series: Series, review: Review, life: Life, versions: Sequence[Series] = ()) -> Page:
+    """The parent of a series' thread, one for all its versions, edited as they come."""
+    open_now = (*life.new, *life.again, *life.still_open)
+    parts: list[Text | Code | Fields] = [
+        Text("\n".join(state_lines(series, review, life))),
+        Fields(_fields(series, versions)),
+        Text(scanned(review), quiet=True),
+        *(Text(note, quiet=True) for note in notes(series, review)),
+        Text("Replies in this thread never reach the mailing list.", quiet=True),
+    ]
+    title = one_line(series.title, TITLE_LIMIT) or "(no subject)"
+    return Page(title, links.of_series(series), worst(open_now), tuple(parts))
+
+
+def state_lines(series: Series, review: Review, life: Life) -> list[str]:
+    """``v3: 2 fixed, 0 still open, 0 new``, then the objects behind each figure that is not 0."""
+    version = f"v{series.version}"
+    if series.version == 1:
+        return [f"v1: {len(life.new)} new" + (f" ({_objects(life.new)})" if life.new else "")]
+    gone = "fixed" if _can_tell(series, review, life.fixed) else "not seen again"
+    counts = [f"{len(life.fixed)} {gone}", f"{len(life.still_open)} still open", f"{len(life.new)} new"]
+    counts += [f"{len(life.again)} back again"] if life.again else []
+    lines = [f"{version}: {', '.join(counts)}"]
+    for words, findings in (
+        (f"{gone} in {version}", life.fixed),
+        ("still open", life.still_open),
+        (f"new in {version}", life.new),
+        (f"back again in {version}", life.again),
+    ):
+        if findings:
+            lines.append(f"{words}: {len(findings)} ({_objects(findings)})")
+    if life.fixed and gone != "fixed":
+        lines.append("Less of the code could be looked at than last time, so this need not be a fix.")
+    return lines
+
+
+def _can_tell(series: Series, review: Review, fixed: Sequence[Finding]) -> bool:
+    """Whether silence about a former finding means anything: as much was looked at as when it was found."""
+    return not series.missing and all(_RANK[review.context] >= _RANK[finding.context] for finding in fixed)
+
+
+def _objects(findings: Sequence[Finding]) -> str:
+    names = list(dict.fromkeys(one_line(finding.subject, 60) for finding in findings))
+    more = f", … and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def _fields(series: Series, versions: Sequence[Series]) -> tuple[tuple[str, str], ...]:
+    message = links.first_message(series)
+    sent = message.sent_at.strftime("%Y-%m-%d") if message and message.sent_at else "no date"
+    others = [f"v{one.version}" for one in versions if one.version < series.version]
+    before = f", after {', '.join(dict.fromkeys(others))}" if others else ""
+    tags = "".join(f"{one_line(tag, 20)} " for tag in series.tags[:3])
+    pairs = [
+        ("author", one_line(series.author.name, 80) or one_line(series.author.email, 80)),
+        ("version", f"{tags}v{series.version} of {sent}{before}"),
+    ]
+    if message and message.lists:
+        pairs.append(("list", ", ".join(one_line(name, 80) for name in message.lists[:3])))
+    pairs.append(("changes", diffstat(series)))
+    return tuple(pairs)
+
+
+def diffstat(series: Series) -> str:
+    """``3 patches change 4 files: 120 lines added, 30 removed``."""
+    files = [file for patch in series.patches for file in patch.files]
+    paths = {file.path for file in files}
+    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    verb = "changes" if len(series.patches) == 1 else "change"
+    return (
+        f"{count(len(series.patches), 'patch', 'patches')} {verb} {count(len(paths), 'file')}: "
+        f"{count(added, 'line')} added, {removed} removed"
+    )
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 patch``, ``2 patches``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def scanned(review: Review) -> str:
+    """How much was looked at and in what: the proof behind a silence."""
+    base = f" of {one_line(review.base, 120)}" if review.base else ""
+    seen = {
+        Context.HUNK: "the lines of the diff alone" + (f" ({one_line(review.base, 120)} did not help)" if base else ""),
+        Context.FILE: f"the changed files{base}",
+        Context.TREE: f"the changed files and the files around them{base}",
+    }[review.context]
+    hint = "; no kernel tree was at hand" if review.context is Context.HUNK and not base else ""
+    return f"Looked at {count(review.functions, 'function')} in {seen}{hint}."
+
+
+def notes(series: Series, review: Review) -> list[str]:
+    """What the reader must know to trust the figures: missing parts, hunks that did not apply, faults mended later."""
+    said = []
+    if missing := series.missing:
+        parts = ", ".join(str(number) for number in missing[:10]) + (", …" if len(missing) > 10 else "")
+        said.append(f"Of {series.expected} parts {len(missing)} never came: {parts}.")
+    noted = list(dict.fromkeys(review.notes))
+    said += [one_line(note, 300) for note in noted[:_MOST_NOTES]]
+    if len(noted) > _MOST_NOTES:
+        said.append(f"… and {len(noted) - _MOST_NOTES} more notes")
+    said += [one_line(quiet.reason, 300) for quiet in review.quiet if _FIXED_LATER.search(quiet.reason)][:_MOST_NOTES]
+    return said

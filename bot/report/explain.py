@@ -1,0 +1,45 @@
+"""The page of a rule: what it asks, why, what to do instead, and its examples with their known wrong answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.model import Code, Fields, Page, Text
+from bot.rule import Example, Rule
+
+
+def page(rule: Rule, *, whole: bool = False) -> Page:
+    """A rule's page.  A chat shows the first bad example and names the others; ``whole`` brings every example."""
+    parts: list[Text | Code | Fields] = [
+        Text(rule.summary),
+        Text(rule.why),
+        Text(f"Instead: {rule.instead}"),
+        Fields(
+            (
+                ("level", rule.level.value),
+                ("confidence", f"{rule.confidence:g}"),
+                ("source", ", ".join(rule.sources)),
+            )
+        ),
+    ]
+    for words, examples, shown in (
+        ("Warns of", rule.bad, len(rule.bad) if whole else 1),
+        ("Silent for", rule.good, len(rule.good) if whole else 0),
+        ("Known to be wrong about", rule.blind_spots, len(rule.blind_spots) if whole else 0),
+    ):
+        parts += _examples(words, examples, shown)
+    return Page(rule.name, parts=tuple(parts))
+
+
+def _examples(words: str, examples: tuple[Example, ...], shown: int) -> Iterator[Text | Code]:
+    for example in examples[:shown]:
+        yield Text(f"{words}: {example.title}")
+        yield Code(example.text.rstrip("\n").expandtabs(8))
+    if rest := examples[shown:]:
+        yield Text(f"{words}{' also' if shown else ''}: {'; '.join(example.title for example in rest)}")
+
+
+def index(rules: tuple[Rule, ...]) -> Page:
+    """All rules with the fault that each looks for."""
+    pairs = tuple((rule.name, rule.summary) for rule in rules)
+    return Page(f"{len(rules)} rules", parts=(Fields(pairs), Text("explain RULE shows one of them", quiet=True)))

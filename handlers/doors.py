@@ -1,0 +1,33 @@
+"""What a command is handed to answer with: the doors of the house, and nothing that is built behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.model import Review, Series
+from bot.ports import Clock, Store
+from bot.report.bar import USUAL, Bar
+
+if TYPE_CHECKING:
+    from bot.rule import Rule
+
+
+def _nothing_more() -> Sequence[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """``review`` runs the rules over a series as it is now and saves nothing.
+
+    ``about`` gives label and value pairs that ``status`` shows beside the store's counts: version, feeds, tree.
+    """
+
+    store: Store
+    clock: Clock
+    rules: Callable[[], Sequence[Rule]]
+    review: Callable[[Series], Awaitable[Review]]
+    bar: Bar = USUAL
+    about: Callable[[], Sequence[tuple[str, str]]] = _nothing_more
