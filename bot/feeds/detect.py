@@ -1,0 +1,37 @@
+"""Tells from what is at a path which feed reads it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bot.feeds.directory import Directory
+from bot.feeds.files import STANDARD_INPUT, Files
+from bot.feeds.mbox import Mbox
+from bot.feeds.opening import holds_mbox
+from bot.feeds.public_inbox import PublicInbox, epochs_in, is_bundle, is_repository
+from bot.ports import Feed, FeedError
+
+
+def feed_for(path: str, name: str = "") -> Feed:
+    """The feed that reads this place: an archive, a bundle, a directory, an mbox, or one mail (``-``: piped in).
+
+    ``name`` is what cursors are kept under, the path by default.  Raises FeedError when there is nothing to read.
+    """
+    name = name or path
+    if path == STANDARD_INPUT:
+        return Files((path,), name=name)
+    if re.match(r"[a-z+]+://", path):
+        raise FeedError(f"{path}: is an address; mirror the archive with git clone --mirror, and name the copy")
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise FeedError(f"{path}: there is no such file or directory; check the path")
+    if place.is_dir():
+        if epochs_in(place) or is_repository(place) or (place / "inbox.lock").exists():
+            return PublicInbox(place, name=name)
+        return Directory(place, name=name)
+    if is_bundle(place):
+        return PublicInbox(place, name=name)
+    if holds_mbox(place):
+        return Mbox(place, name=name)
+    return Files((str(place),), name=name)
