@@ -34,12 +34,15 @@ class _Reading:
 
     files: list[FileDiff] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    seen: set[FileDiff] = field(default_factory=set)
     git: bool = False  # did a "diff --git" section come yet?
+    separated: bool = False  # did the "---" line come that ends the commit message?
 
     def forget(self, why: str) -> None:
         if self.files:
             self.problems.append(f"{len(self.files)} file(s) {why} were left out")
             self.files.clear()
+            self.seen.clear()
 
 
 @dataclass(slots=True)
@@ -73,7 +76,8 @@ def read(text: str) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
             reading.problems.append(f"the combined diff of a merge is not read: {_shown(line.split(' ', 2)[2])}")
             at += 1
         else:
-            if line == "---" or line == "---\r":
+            if line in ("---", "---\r") and not reading.separated:
+                reading.separated = True
                 reading.forget("in a diff above the '---' line, in the commit message,")
             at += 1
     return tuple(reading.files), _few(reading.problems)
@@ -177,7 +181,10 @@ def _body(lines: Sequence[str], at: int, header: _Header, reading: _Reading) -> 
     bad = [path for path in (file.old_path, file.new_path) if path is not None and paths.leaves_tree(path)]
     if bad or not file.path:
         reading.problems.append(f"a path outside the tree was refused: {_shown(bad[0] if bad else '')}")
+    elif file in reading.seen:
+        reading.problems.append(f"{name}: the same diff is there twice and counts once")
     else:
+        reading.seen.add(file)
         reading.files.append(file)
     return at
 

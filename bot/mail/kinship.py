@@ -61,8 +61,8 @@ def _is_part(series: Series, message: Message) -> bool:
     """Does a part that has another key belong here all the same?"""
     subject = message.subject
     members = _members(series)
-    if subject.total is not None and any(runs.of_one_run(message.id, member.id) for member in members):
-        return series.expected == max(subject.total, 1)
+    if _joins_cover(series, message):
+        return True
     if (
         series.expected != max(subject.total or 1, 1)
         or series.version != subject.version
@@ -75,6 +75,15 @@ def _is_part(series: Series, message: Message) -> bool:
     if subject.total is None or not (_is_free(series, subject) or subject.amendment):
         return False
     return _is_threaded(members, message) or _is_loose(members, message)
+
+
+def _joins_cover(series: Series, message: Message) -> bool:
+    """Were a cover and patches sent in one run, although the cover tells another version?"""
+    subject = message.subject
+    if subject.total is None or series.expected != max(subject.total, 1):
+        return False
+    apart = series.cover is None if subject.index == 0 else not series.patches
+    return apart and any(runs.of_one_run(message.id, member.id) for member in _members(series))
 
 
 def _sent_again(series: Series, message: Message) -> bool:

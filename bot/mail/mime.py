@@ -7,7 +7,6 @@ import email
 import re
 from dataclasses import dataclass
 from email.message import Message as Mime
-from email.parser import HeaderParser
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_HEADER_BYTES = 256 * 1024
@@ -18,6 +17,7 @@ MOST_DEPTH = 50
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _BOUNDARY = re.compile(rb'boundary(?:\*\d{0,3}\*?)?[ \t]*=[ \t]*"?([^"\s;]{0,70})', re.IGNORECASE)
 _FIELD = re.compile(rb"^content-(?:type|disposition|transfer-encoding)[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
+_FIELD_NAME = re.compile(r"([!-9;-~]+)[ \t]*:")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -63,11 +63,13 @@ def read(data: bytes) -> Tree:
     if len(head) > MOST_HEADER_BYTES:
         raise TooMuchError(f"its header is {len(head) // 1024} KB, more than the {MOST_HEADER_BYTES // 1024} KB read")
     _bound_fields(head)
-    top = HeaderParser().parsestr(_text(head))
-    rest = top.get_payload()
-    if rest and isinstance(rest, str):  # a broken line ended the header early
-        body = rest.encode("ascii", "surrogateescape") + b"\n" + body
-    fields = tuple((name, str(value)) for name, value in top.raw_items())
+    fields, rest = _fields(head)
+    if rest:  # a broken line ended the header early
+        body = rest + b"\n" + body
+    top = Mime()
+    for name, value in fields:
+        if name.lower().startswith("content-"):
+            top[name] = value
     kind = top.get_content_maintype()
     if kind not in ("multipart", "message"):
         return Tree(fields, (_part(top, body),))
@@ -89,6 +91,25 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     if match is None:
         return data, b""
     return data[: match.start()] + b"\n", data[match.end() :]
+
+
+def _fields(head: bytes) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    """Header fields with their folded lines, and what follows the first line that is no field."""
+    found: list[list[str]] = []
+    lines = _text(head).split("\n")
+    for at, line in enumerate(lines):
+        if line[:1] in (" ", "\t") and found:
+            found[-1].append(line)
+        elif match := _FIELD_NAME.match(line):
+            found.append([match[1], line[match.end() :].lstrip(" \t")])
+        elif line:
+            rest = "\n".join(lines[at:]).encode("ascii", "surrogateescape")
+            return _folded(found), rest
+    return _folded(found), b""
+
+
+def _folded(found: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, "\n".join(lines)) for name, *lines in found)
 
 
 def _bound_fields(text: bytes) -> None:

@@ -120,6 +120,8 @@ def _utc(when: datetime | None) -> datetime | None:
 
 def _printable(text: str) -> str:
     """Without control characters and lone surrogates: it goes to people's screens."""
+    if text.isprintable():
+        return text
     text = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(char if char.isprintable() else " " for char in text)
 

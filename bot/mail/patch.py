@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.mail import diff, trailers
-from bot.model import Message, Patch, SubjectKind, Trailer
+from bot.mail.damage import damage, unclothed, unflowed
+from bot.model import FileDiff, Message, Patch, SubjectKind, Trailer
 
 _NEVER = frozenset({SubjectKind.COVER, SubjectKind.REPLY, SubjectKind.PULL})
 
@@ -18,7 +19,7 @@ def of(message: Message) -> Patch | None:
     kind = message.subject.kind
     if not message.patch_text or kind in _NEVER or (kind is SubjectKind.OTHER and message.parents):
         return None
-    files, problems = diff.read(message.patch_text)
+    files, problems = _files(message)
     if not files and not problems:
         return None
     found = trailers.read(message.patch_text)
@@ -26,6 +27,18 @@ def of(message: Message) -> Patch | None:
         found = tuple(dict.fromkeys((*trailers.read(message.body), *found)))
     base = _values(found, "base-commit")
     return Patch(message, files, found, base[0] if base else "", _values(found, "prerequisite-patch-id"), problems)
+
+
+def _files(message: Message) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
+    """The diff as it stands or, where a mail program is known to have changed it and that can be undone, as it was."""
+    text = unclothed(message.patch_text)
+    files, problems = diff.read(text)
+    if "format=flowed" in message.problems and (problems or damage(files)):
+        restored, left = diff.read(unflowed(text))
+        if restored and not left and not damage(restored):
+            return restored, ("the diff was sent as format=flowed and was put back as RFC 3676 says",)
+        problems = (*problems, "mangled: the diff was sent as format=flowed and cannot be put back for sure")
+    return files, (*problems, *damage(files))
 
 
 def _values(found: tuple[Trailer, ...], name: str) -> tuple[str, ...]:

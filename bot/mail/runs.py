@@ -40,7 +40,7 @@ def key(message: Message) -> str:
     if subject.total is None:
         return digest("patch", message.id)
     if name := run(message.id):
-        return digest("run", name, str(subject.total))
+        return digest("run", name, str(subject.version), str(subject.total))
     root = message.parents[-1] if message.parents else message.id
     draft = "RFC" if "RFC" in subject.tags else ""
     return digest("thread", root, str(subject.version), str(subject.total), draft, message.sender.email)
