@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.feeds.opening import holds_mbox, in_thread, oversize, pieces
-from bot.feeds.splitting import MAX_MAIL_BYTES
+from bot.feeds.splitting import MAX_MAIL_BYTES, Piece
 from bot.model import RawMail, Unreadable
 from bot.ports import FeedError
 
@@ -35,27 +35,28 @@ class _Cursor:
     """Where a reading stopped.
 
     A reading takes the files that changed after ``through`` and up to ``until``, by name, and ``name`` is the last of
-    them.  ``marks`` says how far mboxes were read, which may grow, and the size of other files whose stamp alone does
-    not tell whether they were read.
+    them.  ``marks`` has for mboxes, which may grow, and for files whose stamp alone does not tell if they were read,
+    the offset behind the last mail, and the size that the file had when all of it was read (-1 before).
     """
 
     through: int = 0
     until: int = 0
     name: str = ""
-    marks: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, position: str) -> _Cursor:
         try:
             through, until, name, marks = json.loads(position)
-            return cls(int(through), int(until), str(name), {str(key): int(value) for key, value in marks.items()})
+            read = {str(key): (int(end), int(size)) for key, (end, size) in marks.items()}
+            return cls(int(through), int(until), str(name), read)
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     def __str__(self) -> str:
         return json.dumps([self.through, self.until, self.name, dict(self.marks)], separators=(",", ":"))
 
-    def after(self, file: _File, mark: int, grows: bool) -> _Cursor:
+    def after(self, file: _File, mark: tuple[int, int], grows: bool) -> _Cursor:
         marks = {name: mark for name, mark in self.marks.items() if name != file.name}
         if grows or file.stamp > self.until - _TICK_NS:
             marks[file.name] = mark
@@ -99,25 +100,23 @@ class Directory:
             mark = cursor.marks.get(file.name)
             if mark is None and file.name == cursor.name:
                 continue
-            if mark != file.size:
-                cursor = yield from self._file(cursor, file, mark or 0)
+            if mark is None or mark[1] != file.size:
+                cursor = yield from self._file(cursor, file, mark[0] if mark else 0)
         return cursor
 
-    def _file(self, cursor: _Cursor, file: _File, mark: int) -> Generator[RawMail | Unreadable, None, _Cursor]:
+    def _file(self, cursor: _Cursor, file: _File, offset: int) -> Generator[RawMail | Unreadable, None, _Cursor]:
         try:
             grows = holds_mbox(file.path)
-            if not grows and mark == file.size:
-                return cursor
             # An mbox that shrank was replaced, and so was any other file that changed.  Packed ones tell no size.
-            offset = mark if grows and (mark <= file.size or file.path.suffix == ".gz") else 0
-            for piece in pieces(file.path, offset, self._limit):
-                cursor = cursor.after(file, piece.end if grows else file.size, grows)
+            goes_on = grows and (offset <= file.size or file.path.suffix == ".gz")
+            for piece, last in _and_last(pieces(file.path, offset if goes_on else 0, self._limit)):
+                cursor = cursor.after(file, (piece.end, file.size if last else -1), grows)
                 if piece.data is None:
                     yield oversize(f"{file.path} at byte {piece.start}", piece, self._limit, str(cursor))
                 else:
                     yield RawMail(self.name, str(cursor), piece.data)
         except FeedError as fault:
-            cursor = cursor.after(file, file.size, grows=False)
+            cursor = cursor.after(file, (0, file.size), grows=True)
             yield Unreadable(str(file.path), str(fault), "mend or remove the file", str(cursor))
         return cursor
 
@@ -130,6 +129,17 @@ class Directory:
             raise FeedError(f"{self.name}: {self.path} is no directory; check the path") from None
         except PermissionError as fault:
             raise FeedError(f"{self.name}: {fault.filename} may not be read; give this user read permission") from None
+
+
+def _and_last(found: Iterator[Piece]) -> Iterator[tuple[Piece, bool]]:
+    """Each piece, and whether it is the last one."""
+    held = next(found, None)
+    for piece in found:
+        if held is not None:
+            yield held, False
+        held = piece
+    if held is not None:
+        yield held, True
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[_File]:

@@ -12,6 +12,7 @@ MAX_MAIL_BYTES = 16 << 20
 WITNESS_BYTES = 1024
 _LINE = 1 << 16  # longer lines are taken in pieces
 _FROM = b"From "
+_BLANK = (b"\n", b"\r\n")
 # ``From who Mon Sep 17 00:00:00 2001``, with a zone before or after the year as some programs write it.
 _SEPARATOR = re.compile(
     rb"From \S[^\n]{0,200}? \d\d?:\d\d(?::\d\d)? (?:[A-Z+-][A-Z0-9]{1,5} )?\d{4}(?: [A-Z+-][A-Z0-9]{1,5})?$"
@@ -58,9 +59,16 @@ def mails(stream: IO[bytes], offset: int = 0, limit: int = MAX_MAIL_BYTES) -> It
     """
     stream.seek(offset)
     split = _Splitter(offset, limit, _begins_with_patch(stream, offset))
-    for line, after in _lines_and_next(stream):
-        yield from split.take(line, after)
-    yield from split.rest()
+    line = stream.readline(_LINE)
+    while line:
+        after = stream.readline(_LINE)
+        if split.separates(line, after):
+            yield from split.finished()
+            split.begin(line)
+        else:
+            split.keep(line)
+        line = after
+    yield from split.finished()
 
 
 def single(stream: IO[bytes], limit: int = MAX_MAIL_BYTES) -> Piece:
@@ -102,31 +110,22 @@ class _Splitter:
         self._opening = b""
         self._size = 0
         self._headless = True
-        self._blank = self._new_line = True
+        self._blank = self._new_line = True  # was the last line blank, and did it end
 
-    def take(self, line: bytes, after: bytes) -> Iterator[Piece]:
-        """Take a line, knowing the one after it; give the mail that it ends."""
-        if self._new_line and self._separates(line, after):
-            yield from self.rest()
-            self._start, self._opening, self._headless = self._at, line, False
-        else:
-            self._keep(line)
+    def separates(self, line: bytes, after: bytes) -> bool:
+        """Whether a line ends the mail, seen together with the line after it."""
+        if not (self._blank and line.startswith(_FROM)):
+            return False
+        line = line.rstrip()
+        return bool(_SEPARATOR.match(line) and _HEADER.match(after)) and (self._patches or _PATCH_DATE not in line)
+
+    def begin(self, line: bytes) -> None:
+        self._start, self._opening, self._headless = self._at, line, False
         self._at += len(line)
-        self._blank = self._new_line and not line.strip(b"\r\n")
-        self._new_line = line.endswith(b"\n")
+        self._blank, self._new_line = False, True
 
-    def rest(self) -> Iterator[Piece]:
-        if self._size:
-            data = b"".join(self._kept)
-            # The blank line before a separator belongs to the mbox.
-            data = data.removesuffix(b"\n") if data.endswith(b"\n\n") else data
-            data = data.removesuffix(b"\r\n") if data.endswith(b"\r\n\r\n") else data
-            if self._size > self._limit or data.strip():
-                data_or_none = None if self._size > self._limit else data
-                yield Piece(data_or_none, self._start, self._at, witness(self._opening), self._headless)
-        self._kept, self._size = [], 0
-
-    def _keep(self, line: bytes) -> None:
+    def keep(self, line: bytes) -> None:
+        self._at += len(line)
         self._size += len(line)
         if len(self._opening) < WITNESS_BYTES:
             self._opening += line
@@ -136,12 +135,20 @@ class _Splitter:
             self._kept.append(line[1:])
         else:
             self._kept.append(line)
+        self._blank = self._new_line and line in _BLANK
+        self._new_line = line.endswith(b"\n")
 
-    def _separates(self, line: bytes, after: bytes) -> bool:
-        if not (self._blank and line.startswith(_FROM)):
-            return False
-        line = line.rstrip()
-        return bool(_SEPARATOR.match(line) and _HEADER.match(after)) and (self._patches or _PATCH_DATE not in line)
+    def finished(self) -> Iterator[Piece]:
+        """The mail that was kept, when there is anything in it."""
+        # The blank line before a separator belongs to the mbox.
+        if len(self._kept) > 1 and self._kept[-1] in _BLANK:
+            self._kept.pop()
+        data = b"".join(self._kept)
+        if self._size > self._limit:
+            yield Piece(None, self._start, self._at, witness(self._opening), self._headless)
+        elif data.strip():
+            yield Piece(data, self._start, self._at, witness(self._opening), self._headless)
+        self._kept, self._size = [], 0
 
 
 def _begins_with_patch(stream: IO[bytes], offset: int) -> bool:
@@ -150,11 +157,3 @@ def _begins_with_patch(stream: IO[bytes], offset: int) -> bool:
     first = stream.readline(_LINE)
     stream.seek(offset)
     return _PATCH_DATE in first
-
-
-def _lines_and_next(stream: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    line = stream.readline(_LINE)
-    while line:
-        after = stream.readline(_LINE)
-        yield line, after
-        line = after
