@@ -170,14 +170,15 @@ def _body(lines: Sequence[str], at: int, header: _Header, reading: _Reading) -> 
     if binary:
         at = _after_binary(lines, at)
     found: list[Hunk] = []
-    name = _shown(header.new or header.old or "")
+    file = _file(header, binary=binary)
+    name = _shown(file.path)
     while at < len(lines) and lines[at].startswith("@@ -"):
         hunk, at, problem = hunks.read_hunk(lines, at)
         if hunk is not None:
             found.append(hunk)
         if problem:
             reading.problems.append(f"{name}: {problem}")
-    file = _file(header, tuple(found), binary=binary)
+    file = replace(file, hunks=tuple(found))
     bad = [path for path in (file.old_path, file.new_path) if path is not None and paths.leaves_tree(path)]
     if bad or not file.path:
         reading.problems.append(f"a path outside the tree was refused: {_shown(bad[0] if bad else '')}")
@@ -189,7 +190,7 @@ def _body(lines: Sequence[str], at: int, header: _Header, reading: _Reading) -> 
     return at
 
 
-def _file(header: _Header, found: tuple[Hunk, ...], *, binary: bool) -> FileDiff:
+def _file(header: _Header, *, binary: bool) -> FileDiff:
     told = header.told
     old, new = (header.old, header.new) if header.bare else paths.strip_pair(header.old, header.new)
     change = FileChange.MODIFIED
@@ -208,7 +209,6 @@ def _file(header: _Header, found: tuple[Hunk, ...], *, binary: bool) -> FileDiff
         old,
         new,
         change,
-        found,
         old_blob=index[1] if index else "",
         new_blob=index[2] if index else "",
         old_mode=told.get("old mode", told.get("deleted file mode", "" if old is None else mode)).strip(),

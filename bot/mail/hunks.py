@@ -148,7 +148,7 @@ def _damage(lines: Sequence[str], at: int) -> str:
         if ends_diff(lines, later):
             break
         if lines[later].startswith(_BODY) and not lines[later].startswith("---"):
-            return f"mangled: line {at + 1} of the diff lost its first character or was wrapped by a mail program"
+            return f"mangled: line {at + 1} of the text lost its first character or was wrapped by a mail program"
     return ""
 
 

@@ -27,6 +27,7 @@ _WORDS = {
     "RESENT": "RESEND",
 }
 _LONGEST_PREFIX = 400  # characters of one [...]; more is no prefix
+_MOST_PREFIXES = 50
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ def read(text: str) -> Subject:
     """Take a decoded subject line apart.  Never raises; time grows linearly with the text."""
     raw = " ".join(text.split())
     prefix, reply, rest = _Prefix(), False, raw
-    while True:
+    for _ in range(_MOST_PREFIXES):
         match = _REPLY.match(rest)
         if match:
             # A "Re:" behind brackets counts as well: "[list] Re: [PATCH] x".
