@@ -465,13 +465,19 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A person's words to the bot: "explain plain-del-on-rculist", with where and who."""
+    """A person's words to the bot: "explain plain-del-on-rculist", with where and who.
+
+    ``addressed``: the bot was spoken to, by name or by its command; else the words are a reply in some thread.
+    """
 
     chat: str
     channel: str
     who: str
     words: str
-    thread: str = ""  # the series thread it was said in, "" elsewhere
+    thread: str = ""  # the series thread it was said in, "" elsewhere; filled in by handlers.asked
+    place: str = ""  # the chat's own id of the thread it was said in
+    event: str = ""  # what the chat calls this utterance; the same one again is not answered twice
+    addressed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,231 @@
+"""A Slack server for tests: local-slack, which we did not write, behind a proxy of ours that breaks things on demand.
+
+    Slack chat  ──HTTP──▶  proxy  ──HTTP──▶  local-slack
+                ◀──socket──        ◀──socket──
+
+The proxy also keeps message metadata, which local-slack accepts and forgets: it hands it back with history and replies
+to those who ask for it, as Slack does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+BINARY = Path(__file__).parents[2] / "node_modules" / "local-slack-linux-x64" / "bin" / "local-slack"
+needs_slack = [
+    pytest.mark.slack,
+    pytest.mark.skipif(not BINARY.exists(), reason="local-slack is absent: npm install local-slack-linux-x64@0.1.8"),
+]
+BOT_TOKEN, APP_TOKEN = "xoxb-test-token", "xapp-test-token"
+CHANNEL, CHANNEL_NAME, ALICE = "C01GEN", "#general", "U01ALICE"
+WORKSPACE = f"""\
+workspace: {{id: T01, name: test}}
+users:
+  - {{id: {ALICE}, name: alice, real_name: Alice}}
+channels:
+  - {{id: {CHANNEL}, name: general}}
+  - {{id: C02KVM, name: kvm}}
+apps:
+  - {{appId: A01, botName: gracewatch, botToken: {BOT_TOKEN}, appToken: {APP_TOKEN}, signingSecret: s}}
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class SlackServer:
+    """What a test sees of the server.  ``faults`` maps a Web API method to what goes wrong with its next calls.
+
+    Faults: "429" (Retry-After: 7), "500", "html" (a page in place of JSON), "cut" (the call never arrives), "lost" (it
+    arrives and the answer is lost), or an error code of Slack's own.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, upstream: str) -> None:
+        self._http = http
+        self._upstream = upstream
+        self._metadata: dict[str, Any] = {}
+        self._sockets: set[web.WebSocketResponse] = set()
+        self.address = ""
+        self.faults: dict[str, list[str]] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.acknowledged: list[str] = []
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.address}/api/"
+
+    # ---- what a person does and sees
+
+    async def control(self, what: str, **words: str) -> Any:
+        async with self._http.post(f"{self._upstream}/_control/{what}", json=words) as answer:
+            return await answer.json()
+
+    async def say(self, text: str, thread: str = "") -> str:
+        words = {"channel": CHANNEL, "user": ALICE, "text": text, **({"thread_ts": thread} if thread else {})}
+        said = await self.control("message", **words)
+        return str(said["message"]["ts"])
+
+    async def command(self, text: str) -> None:
+        await self.control("command", channel=CHANNEL, user=ALICE, command="/rcu", text=text)
+
+    async def messages(self, channel: str = CHANNEL) -> list[dict[str, Any]]:
+        async with self._http.get(f"{self._upstream}/_control/messages/{channel}") as answer:
+            found: list[dict[str, Any]] = (await answer.json())["messages"]
+            return found
+
+    async def bot_messages(self, channel: str = CHANNEL) -> list[dict[str, Any]]:
+        return [message for message in await self.messages(channel) if message.get("bot_id")]
+
+    async def until(self, ready: Callable[[], Awaitable[Any]]) -> Any:
+        """What ``ready`` gives once that is true; a test's own time limit is the end of patience."""
+        async with asyncio.timeout(20):
+            while not (found := await ready()):
+                await asyncio.sleep(0.02)
+            return found
+
+    # ---- the proxy
+
+    async def api(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        raw = await request.read()
+        arguments = await _arguments(request, raw)
+        self.calls.append((method, arguments))
+        fault = self.faults[method].pop(0) if self.faults.get(method) else ""
+        if fault == "429":
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "7"})
+        if fault == "500":
+            return web.json_response({"ok": False, "error": "internal_error"}, status=500)
+        if fault == "html":
+            return web.Response(text="<html>Bad gateway</html>", content_type="text/html", status=502)
+        if fault == "cut":
+            return await _cut(request)
+        if fault and fault != "lost":
+            return web.json_response({"ok": False, "error": fault})
+        answer = await self._forwarded(request, raw)
+        self._note_metadata(method, arguments, answer)
+        if fault == "lost":
+            return await _cut(request)
+        return web.json_response(answer)
+
+    async def _forwarded(self, request: web.Request, raw: bytes) -> dict[str, Any]:
+        headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
+        url = f"{self._upstream}{request.rel_url}"
+        async with self._http.request(request.method, url, data=raw, headers=headers) as answer:
+            found: dict[str, Any] = await answer.json()
+        if "url" in found and found["url"].startswith("ws://"):
+            found["url"] = f"{self.address.replace('http', 'ws')}/socket/{found['url'].rsplit('/', 1)[1]}"
+        return found
+
+    def _note_metadata(self, method: str, arguments: dict[str, Any], answer: dict[str, Any]) -> None:
+        if method == "chat.postMessage" and answer.get("ok") and arguments.get("metadata"):
+            metadata = arguments["metadata"]
+            self._metadata[answer["ts"]] = json.loads(metadata) if isinstance(metadata, str) else metadata
+        if str(arguments.get("include_all_metadata", "")).lower() in {"true", "1"}:
+            for message in answer.get("messages", ()):
+                message |= {"metadata": self._metadata[message["ts"]]} if message["ts"] in self._metadata else {}
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """A Socket Mode connection, carried both ways until either side or ``drop_sockets`` ends it."""
+        inner = web.WebSocketResponse()
+        await inner.prepare(request)
+        self._sockets.add(inner)
+        url = f"{self._upstream.replace('http', 'ws')}/socket/{request.match_info['id']}"
+        try:
+            async with self._http.ws_connect(url) as outer:
+                down = asyncio.create_task(self._pump(outer, inner))
+                await self._pump(inner, outer)
+                down.cancel()
+        finally:
+            self._sockets.discard(inner)
+            await inner.close()
+        return inner
+
+    async def _pump(self, source: Any, sink: Any) -> None:
+        async for message in source:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            if '"envelope_id"' in message.data and '"type"' not in message.data:
+                self.acknowledged.append(json.loads(message.data)["envelope_id"])
+            await sink.send_str(message.data)
+
+    async def drop_sockets(self) -> None:
+        for connection in tuple(self._sockets):
+            if connection._req is not None and connection._req.transport is not None:
+                connection._req.transport.abort()
+
+    @property
+    def connected(self) -> int:
+        return len(self._sockets)
+
+
+async def _cut(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def _arguments(request: web.Request, raw: bytes) -> dict[str, Any]:
+    arguments: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        arguments |= json.loads(raw or b"{}")
+    elif raw:
+        arguments |= dict(await request.post())
+    return arguments
+
+
+@asynccontextmanager
+async def slack_server(folder: Path) -> AsyncIterator[SlackServer]:
+    """A fresh workspace with its proxy; both are gone afterwards."""
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(WORKSPACE)
+    port = _free_port()
+    log = (folder / "local-slack.log").open("wb")
+    process = await asyncio.create_subprocess_exec(
+        str(BINARY), "--config", str(workspace), "--port", str(port), "--base-host", "127.0.0.1",
+        stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+    )  # fmt: skip
+    try:
+        async with aiohttp.ClientSession() as http:
+            server = SlackServer(http, f"http://127.0.0.1:{port}")
+            await server.until(lambda: _answers(http, f"http://127.0.0.1:{port}/_control/state"))
+            app = web.Application()
+            app.router.add_route("*", "/api/{method}", server.api)
+            app.router.add_get("/socket/{id}", server.socket)
+            runner = web.AppRunner(app, shutdown_timeout=0.1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            server.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            try:
+                yield server
+            finally:
+                await runner.cleanup()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        log.close()
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
