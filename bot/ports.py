@@ -114,6 +114,13 @@ class Transaction(Protocol):
         """Those of these ids that the store has; one question for a whole batch."""
         ...
 
+    async def foresee(self, messages: Sequence[Message]) -> None:
+        """Fetch at once what ``has_message``, ``series_of`` and ``kin`` will be asked about these.
+
+        Changes no answer; a batch of mail is then taken with a handful of questions to the database.
+        """
+        ...
+
     async def add_message(self, message: Message, raw: RawMail, series_key: str) -> None:
         """Keep a mail, "" for the key of one that is in no series.  An id that is known already changes nothing."""
         ...

@@ -1,1 +1,5 @@
-"""Where state lives between two starts: one SQL schema."""
+"""Where state lives between two starts: one SQL schema, SQLite embedded."""
+
+from bot.store.store import SqlStore
+
+__all__ = ["SqlStore"]

@@ -1,0 +1,98 @@
+"""The outbox in a transaction: deliveries, which leave each channel in the order they were queued."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+
+from bot.model import Delivery, DeliveryState, Page
+from bot.ports import StoreError
+from bot.store import schema
+from bot.store.codec import dumps, loads
+from bot.store.work import Work
+
+TABLE = schema.deliveries.c
+REMEMBERED_EVENTS = 20_000
+
+
+class Outbox(Work):
+    async def queue(self, delivery: Delivery) -> bool:
+        fixed = {
+            "key": delivery.key,
+            "chat": delivery.chat,
+            "channel": delivery.channel,
+            "thread": delivery.thread,
+            "card": delivery.card,
+            "page": dumps(delivery.page),
+        }
+        statement = self.insert(schema.deliveries).on_conflict_do_nothing(index_elements=["key"])
+        return (await self.connection.execute(statement, {**fixed, **_progress(delivery)})).rowcount == 1
+
+    async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
+        first = select(func.min(TABLE.id)).where(schema.UNFINISHED).group_by(TABLE.chat, TABLE.channel)
+        may_go = or_(TABLE.not_before.is_(None), TABLE.not_before <= now)
+        queued = TABLE.state == DeliveryState.QUEUED.value
+        question = select(schema.deliveries).where(TABLE.id.in_(first), queued, may_go).order_by(TABLE.id).limit(limit)
+        return tuple(_delivery(row) for row in await self.rows(question))
+
+    async def interrupted_deliveries(self) -> tuple[Delivery, ...]:
+        sending = TABLE.state == DeliveryState.SENDING.value
+        return tuple(
+            _delivery(row) for row in await self.rows(select(schema.deliveries).where(sending).order_by(TABLE.id))
+        )
+
+    async def save_delivery(self, delivery: Delivery) -> None:
+        statement = schema.deliveries.update().where(TABLE.key == delivery.key).values(_progress(delivery))
+        if (await self.connection.execute(statement)).rowcount != 1:
+            raise StoreError(f"delivery {delivery.key!r} was never queued; queue it before its state is saved")
+
+    async def card(self, chat: str, channel: str, thread: str) -> Delivery | None:
+        here = (TABLE.chat == chat) & (TABLE.channel == channel) & (TABLE.thread == thread)
+        sent = TABLE.card & (TABLE.state == DeliveryState.SENT.value)
+        rows = await self.rows(select(schema.deliveries).where(here, sent).order_by(TABLE.id.desc()).limit(1))
+        return _delivery(rows[0]) if rows else None
+
+    async def thread_at(self, chat: str, channel: str, remote_id: str) -> str:
+        if not remote_id:
+            return ""
+        here = (TABLE.chat == chat) & (TABLE.channel == channel) & (TABLE.remote_id == remote_id)
+        rows = await self.rows(select(TABLE.thread).where(here, TABLE.card).order_by(TABLE.id.desc()).limit(1))
+        return str(rows[0].thread) if rows else ""
+
+    async def seen_event(self, event_id: str) -> bool:
+        table = schema.events.c
+        if await self.rows(select(table.id).where(table.event == event_id)):
+            return True
+        await self.connection.execute(schema.events.insert(), {"event": event_id})
+        newest = select(func.max(table.id)).scalar_subquery()
+        await self.connection.execute(schema.events.delete().where(table.id <= newest - REMEMBERED_EVENTS))
+        return False
+
+
+def _progress(delivery: Delivery) -> dict[str, Any]:
+    """The columns that change while a delivery is on its way."""
+    return {
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "not_before": delivery.not_before,
+        "remote_id": delivery.remote_id,
+        "error": delivery.error,
+    }
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        key=row.key,
+        chat=row.chat,
+        channel=row.channel,
+        thread=row.thread,
+        page=loads(Page, row.page),
+        card=row.card,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        not_before=row.not_before,
+        remote_id=row.remote_id,
+        error=row.error,
+    )

@@ -1,0 +1,55 @@
+"""Reviews in a transaction, with a row for each finding so that they can be counted and followed across versions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import func, select
+
+from bot.model import Finding, Review
+from bot.store import schema
+from bot.store.codec import dumps, loads
+from bot.store.work import Work
+
+
+class Reviews(Work):
+    async def add_review(self, review: Review) -> None:
+        table = schema.reviews
+        await self.connection.execute(table.delete().where(table.c.series == review.series))  # its findings go with it
+        body = dumps(replace(review, findings=()))
+        await self.connection.execute(table.insert(), {"series": review.series, "body": body})
+        rows = [
+            {
+                "series": review.series,
+                "place": place,
+                "rule": finding.rule,
+                "fingerprint": finding.fingerprint,
+                "body": dumps(finding),
+            }
+            for place, finding in enumerate(review.findings)
+        ]
+        await self.insert_new(schema.findings, rows)
+
+    async def review(self, series_key: str) -> Review | None:
+        table, found = schema.reviews.c, schema.findings.c
+        bodies = await self.rows(select(table.body).where(table.series == series_key))
+        if not bodies:
+            return None
+        rows = await self.rows(select(found.body).where(found.series == series_key).order_by(found.place))
+        return replace(loads(Review, bodies[0].body), findings=tuple(loads(Finding, body) for (body,) in rows))
+
+    async def findings(self, thread: str) -> tuple[tuple[int, Finding], ...]:
+        await self.flush()
+        series, found = schema.series.c, schema.findings.c
+        question = (
+            select(series.version, found.body)
+            .join_from(schema.findings, schema.series, found.series == series.key)
+            .where(series.thread == thread)
+            .order_by(series.version, series.id, found.place)
+        )
+        return tuple((version, loads(Finding, body)) for version, body in await self.rows(question))
+
+    async def findings_by_rule(self) -> dict[str, int]:
+        table = schema.findings.c
+        rows = await self.rows(select(table.rule, func.count()).group_by(table.rule).order_by(table.rule))
+        return {str(rule): int(count) for rule, count in rows}

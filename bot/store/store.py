@@ -1,0 +1,57 @@
+"""The store: opens a database by its URL and hands out transactions, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from bot.ports import StoreError
+from bot.store import migrate
+from bot.store.engine import explained, make_folder, name_of, opened, parsed
+from bot.store.transaction import SqlTransaction
+
+
+class SqlStore:
+    """A Store of bot.ports on SQLite: ``sqlite:///folder/file.db``, or ``sqlite://`` for one in memory.
+
+    Raises StoreError for a URL it cannot use; nothing is opened before the first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = parsed(url)
+        self.name = name_of(self._url)
+        self._engine = opened(self._url)
+        # SQLite has one writer at a time; waiting here is fair and costs nothing, waiting there is polling.
+        self._turn = asyncio.Lock()
+        self._working: asyncio.Task[object] | None = None
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        if self._working is not None and self._working is asyncio.current_task():
+            raise StoreError(f"{self.name}: a transaction inside a transaction; end the first before the next")
+        async with self._turn:
+            self._working = asyncio.current_task()
+            try:
+                with explained(self.name):
+                    async with self._engine.begin() as connection:
+                        transaction = SqlTransaction(connection)
+                        yield transaction
+                        await transaction.flush()
+            finally:
+                self._working = None
+
+    async def upgrade(self) -> None:
+        make_folder(self._url)
+        with explained(self.name):
+            async with self._engine.begin() as connection:
+                await connection.run_sync(migrate.upgrade, self.name)
+
+    async def ping(self) -> None:
+        with explained(self.name):
+            async with self._engine.connect() as connection:
+                await connection.execution_options(reading=True)  # the health check waits for no writer
+                await connection.run_sync(migrate.check, self.name)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
