@@ -52,6 +52,8 @@ def wants(series: Series, base: Base) -> Wanted:
     if missing:
         return Wanted(files=missing)
     drawn = worlds([patch.files for patch in series.patches], base)
+    if not drawn.after:
+        return Wanted()
     mentions = tuple(words for words in _mentions(drawn) if words not in base.asked)
     if mentions:
         return Wanted(mentions=mentions[:_MAX_MENTIONS]) if len(base.asked) < _MAX_MENTIONS else Wanted()

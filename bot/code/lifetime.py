@@ -131,6 +131,11 @@ class Lifetime:
 
         return sorted(function.flow.after(start, ends))
 
+    def waits_between(self, function: Function, start: int, end: int) -> bool:
+        """Whether some path between two steps waits: then a condition that we do not follow may say when."""
+        between = set(function.flow.after(start)) & set(function.flow.before(end))
+        return any(self.is_wait(function.flow.steps[number], function) for number in between)
+
     def _freeing_callee(self, function: Function, step: Step, names: frozenset[str], depth: int) -> str:
         """The callee that frees one of ``names``, "" when none does."""
         places = [place for place, argument in enumerate(step.args) if argument in names]

@@ -217,7 +217,9 @@ def _taken_back(
                 return
     for fact in code.facts.facts(function):
         # A callee that frees may only drop the publisher's own reference, so a free in plain sight is asked for.
-        if fact.kind is FactKind.FREE and not fact.value and fact.variable == variable and fact.step in reached:
+        if fact.kind is not FactKind.FREE or fact.value or fact.variable != variable or fact.step not in reached:
+            continue
+        if not code.lifetime.waits_between(function, published.step, fact.step):
             evidence = (*shown, *free_without_wait(fact, Freed(fact, fact.line, fact.code)))
             yield _warning(published, fact, variable, subject, evidence, confidence=0.7)
             return

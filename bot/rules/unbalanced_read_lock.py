@@ -89,6 +89,18 @@ BALANCED = Example(
 +	return ret;
 +}
 +
++static void gadget_poke(struct hub *hub)
++{
++	int idx = srcu_read_lock(&hub->srcu);
++
++	if (hub->dead) {
++		srcu_read_unlock(&hub->srcu, idx);
++		return;
++	}
++	poke(hub);
++	srcu_read_unlock(&hub->srcu, idx);
++}
++
 +static int gadget_guarded(struct hub *hub)
 +{
 +	guard(rcu)();
@@ -192,7 +204,10 @@ def _unbalanced(function: Function, lock: Lock) -> int | None:
     exits: dict[int, set[int]] = {}
     for number, followers in enumerate(function.flow.next):
         if not followers and function.held[number].states:
-            exits[number] = {dict(state).get(lock, 0) for state in function.held[number].states}
+            # A void function may end with its unlock; what is held is known before each step.
+            last = lock_of(function.flow.steps[number])
+            change = 0 if last is None or last[0] != lock else 1 if last[1].takes else -1
+            exits[number] = {dict(state).get(lock, 0) + change for state in function.held[number].states}
     counts = set().union(*exits.values()) if exits else set()
     if len(counts) < 2 or min(counts) < 0 < max(counts) or 0 not in counts:
         return None  # balanced, or a half of a pair
