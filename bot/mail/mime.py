@@ -15,7 +15,6 @@ MOST_PARTS = 500
 MOST_DEPTH = 50
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_BOUNDARY = re.compile(rb'boundary(?:\*\d{0,3}\*?)?[ \t]*=[ \t]*"?([^"\s;]{0,70})', re.IGNORECASE)
 _FIELD = re.compile(rb"^content-(?:type|disposition|transfer-encoding)[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
 _FIELD_NAME = re.compile(r"([!-9;-~]+)[ \t]*:")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -120,16 +119,25 @@ def _bound_fields(text: bytes) -> None:
 
 def _bound_tree(data: bytes) -> None:
     """Count what could be parts before the parser, whose time and stack grow with them, sees the mail."""
+    data = data.replace(b"\r", b"\n")  # to the parser a lone CR ends a line too
     _bound_fields(data)
-    boundaries = {match[1].replace(b"\\", b"") for match in _BOUNDARY.finditer(data)}
-    depth = len(_BOUNDARY.findall(data)) + data.lower().count(b"\ncontent-type: message/")
+    fields = [match[0] for match in _FIELD.finditer(data)]
+    depth = sum(b"boundary" in field.lower() or b"message/" in field.lower() for field in fields)
     if depth > MOST_DEPTH:
         raise TooMuchError(f"it nests {depth} multipart bodies, more than {MOST_DEPTH}")
+    boundaries = {_boundary(field) for field in fields if b"boundary" in field.lower()}
     parts = sum(data.count(b"\n--" + boundary) for boundary in boundaries)
     if parts > MOST_PARTS:
         raise TooMuchError(f"it has {parts} MIME parts, more than {MOST_PARTS}")
     if b"message/delivery-status" in data.lower() and len(data) > MOST_HEADER_BYTES:
         raise TooMuchError("it is a delivery report of more than 256 KB")
+
+
+def _boundary(field: bytes) -> bytes:
+    """The boundary that the parser will take from a Content-Type field."""
+    head = Mime()
+    head["Content-Type"] = _text(field.partition(b":")[2].strip())
+    return (head.get_boundary("") or "").encode("utf-8", "surrogateescape")
 
 
 def _leaves(top: Mime) -> list[Part]:

@@ -28,12 +28,19 @@ def read(text: str) -> tuple[Trailer, ...]:
     for line in _unwrapped(_message(text)):
         match = _LINE.fullmatch(line)
         if match:
-            paragraph.append(Trailer(match[1], match[2].strip()))
+            paragraph.append(_trailer(match))
         elif not line.strip():
             found, paragraph = _kept(found) + paragraph, []
     found = _kept(found) + paragraph
-    below = [Trailer(match[1], match[2].strip()) for match in _BELOW.finditer(text)]
+    below = [_trailer(match) for match in _BELOW.finditer(text)]
     return tuple(dict.fromkeys([*found, *below]))[:_MOST]
+
+
+def _trailer(match: re.Match[str]) -> Trailer:
+    """Its value is for people and must print: a byte that is no UTF-8 becomes a replacement character."""
+    value = match[2].strip()
+    value = value if value.isprintable() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return Trailer(match[1], value[:_LONGEST])
 
 
 def _kept(trailers: list[Trailer]) -> list[Trailer]:
