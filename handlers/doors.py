@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.model import Review, Series
-from bot.ports import Clock, Store
-from bot.report.bar import USUAL, Bar
-
-if TYPE_CHECKING:
-    from bot.rule import Rule
+from bot.ports import Store
+from bot.rule import Rule
 
 
 def _nothing_more() -> Sequence[tuple[str, str]]:
@@ -26,8 +22,6 @@ class Doors:
     """
 
     store: Store
-    clock: Clock
-    rules: Callable[[], Sequence[Rule]]
+    rules: Callable[[], tuple[Rule, ...]]
     review: Callable[[Series], Awaitable[Review]]
-    bar: Bar = USUAL
     about: Callable[[], Sequence[tuple[str, str]]] = _nothing_more

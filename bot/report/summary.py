@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.model import Fields, Page, Quiet, Review, Scan, Series, Text
 from bot.report import links, warning
+from bot.report.bar import worst
 from bot.report.card import count, diffstat, notes, scanned
 from bot.report.text import one_line
 
@@ -22,6 +24,13 @@ def of_series(series: Series, review: Review) -> tuple[Page, ...]:
     said += [Text(f"quiet: {one_line(quiet.reason, 200)} ({quiet.rule})", quiet=True) for quiet in _excused(review)]
     head = Page(f"{title}{version}, {one_line(series.author.name, 80)}", links.of_series(series), parts=tuple(said))
     return (head, *(warning.page(series, group) for group in warning.by_object(review.findings)))
+
+
+def one_page(series: Series, review: Review) -> Page:
+    """The same on a single page, for an answer in chat."""
+    head, *faults = of_series(series, review)
+    parts = [part for fault in faults for part in (Text(f"{fault.level}: {fault.headline}"), *fault.parts)]
+    return replace(head, level=worst(review.findings), parts=(*head.parts, *parts))
 
 
 def _excused(review: Review) -> list[Quiet]:

@@ -1,0 +1,70 @@
+"""check: review a series as it is now, by the Message-ID or lore address of any of its mails."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from bot.model import Ask, Page, Reply, Series, Text
+from bot.report import summary
+from bot.report.text import one_line
+from handlers.command import Command, UnclearError
+from handlers.doors import Doors
+
+_MESSAGE_ID = re.compile(r"[^\s<>@]{1,500}@[^\s<>@/]{1,250}")
+
+
+async def answer(ask: Ask, doors: Doors) -> Reply:
+    series = await _series(ask, doors)
+    if series is None:
+        return Reply(_unknown(ask.words))
+    return Reply(summary.one_page(series, await doors.review(series)))
+
+
+async def _series(ask: Ask, doors: Doors) -> Series | None:
+    if not ask.words and ask.thread:
+        async with doors.store.transaction() as transaction:
+            versions = await transaction.versions(ask.thread)
+        return versions[-1] if versions else None
+    wanted = message_id(ask.words)
+    async with doors.store.transaction() as transaction:
+        known = await transaction.series_of((wanted,))
+    # A reply may belong to several; the newest version is the one people talk about.
+    whole = [series for series in known if wanted in series.message_ids]
+    return max(whole or known, key=lambda series: series.version, default=None)
+
+
+def message_id(words: str) -> str:
+    """The Message-ID in ``<id@host>``, ``id:id@host`` or an address such as https://lore.kernel.org/kvm/id@host/T/.
+
+    Raises UnclearError when there is none.  Nothing is fetched: the address only carries the id.
+    """
+    text = words.strip().strip("<>").removeprefix("id:").removeprefix("mid:")
+    places = urlsplit(text).path.split("/") if text.startswith(("http://", "https://")) else [text]
+    for place in places:
+        if found := _MESSAGE_ID.fullmatch(unquote(place)):
+            return found[0]
+    raise UnclearError(f"Which mail? `{COMMAND.usage}`, with a Message-ID such as 20260304.1234@example.org.")
+
+
+def _unknown(words: str) -> Page:
+    return Page(
+        f"No mail {one_line(words, 120)} has come in.",
+        parts=(
+            Text("Only series from the feeds that gracewatch watches can be checked here; `status` names them."),
+            Text("For any other: save the thread as an mbox and run `gracewatch check FILE`."),
+        ),
+    )
+
+
+COMMAND = Command(
+    name="check",
+    usage="check [MESSAGE-ID|LORE-ADDRESS]",
+    summary="Review a series now; in its thread, the newest version there.",
+    examples=(
+        "check 20260304.1234-1-ada@example.org",
+        "check https://lore.kernel.org/kvm/20260304.1234-1-ada@example.org/",
+    ),
+    answer=answer,
+    aliases=("review", "scan", "recheck"),
+)

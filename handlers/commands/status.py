@@ -1,0 +1,30 @@
+"""status: how much has come in, been reviewed and been said, and what is watched."""
+
+from __future__ import annotations
+
+from bot.model import Ask, Fields, Page, Reply
+from handlers.command import Command, UnclearError
+from handlers.doors import Doors
+
+
+async def answer(ask: Ask, doors: Doors) -> Reply:
+    if ask.words:
+        raise UnclearError("`status` takes no words.")
+    async with doors.store.transaction() as transaction:
+        counts = await transaction.counts()
+        by_rule = await transaction.findings_by_rule()
+    pairs = [*doors.about(), ("rules", str(len(doors.rules())))]
+    pairs += [(name, f"{number:,}") for name, number in counts.items()]
+    most = sorted(by_rule.items(), key=lambda pair: (-pair[1], pair[0]))
+    pairs += [("findings by rule", ", ".join(f"{rule} {number:,}" for rule, number in most))] if most else []
+    return Reply(Page("gracewatch is at work", parts=(Fields(tuple(pairs)),)))
+
+
+COMMAND = Command(
+    name="status",
+    usage="status",
+    summary="What is watched, and how much has come in, been reviewed and been said.",
+    examples=("status", "status --here"),
+    answer=answer,
+    aliases=("stats", "ping", "health"),
+)
