@@ -53,9 +53,9 @@ def applied(lines: Sequence[Line], hunks: Sequence[Hunk], patch: int, *, fuzz: b
     return (*result, *lines[done:])
 
 
-def unapplied(lines: Sequence[Line], hunks: Sequence[Hunk]) -> tuple[Line, ...]:
+def unapplied(lines: Sequence[Line], hunks: Sequence[Hunk], *, fuzz: bool = False) -> tuple[Line, ...]:
     """The lines before a patch that the file already has.  Raises MisfitError."""
-    return applied(lines, [turned(hunk) for hunk in hunks], 0)
+    return applied(lines, [turned(hunk) for hunk in hunks], 0, fuzz=fuzz)
 
 
 def turned(hunk: Hunk) -> Hunk:

@@ -166,12 +166,15 @@ def _fitted(track: _Track, lines: tuple[Line, ...], *, fuzz: bool) -> list[tuple
 
 def _older(track: _Track, lines: tuple[Line, ...]) -> tuple[Line, ...] | None:
     """The file without the series, when the tree has the series already."""
-    try:
-        for _, diff in reversed(track.changes):
-            lines = unapplied(lines, diff.hunks)
-    except MisfitError:
-        return None
-    return lines
+    for fuzz in (False, True):
+        older = lines
+        try:
+            for _, diff in reversed(track.changes):
+                older = unapplied(older, diff.hunks, fuzz=fuzz)
+        except MisfitError:
+            continue
+        return older
+    return None
 
 
 # -- files of which only the hunks are known
