@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from bot.code.flow import Step, StepKind
 from bot.code.flowgraph import MAX_DEPTH, FlowGraph, line_of
@@ -21,7 +22,7 @@ _TRANSPARENT = frozenset(
     {"likely", "unlikely", "WARN_ON", "WARN_ON_ONCE", "WARN", "WARN_ONCE", "KVM_BUG_ON", "KVM_BUG", "KVM_MMU_WARN_ON",
      "VM_WARN_ON", "VM_WARN_ON_ONCE", "DEBUG_NET_WARN_ON_ONCE", "__builtin_expect"}
 )  # fmt: skip
-
+_MAX_FOLLOWED = 500  # parts of an expression that are looked at for pointers: calls in calls repeat them
 Ways = tuple[list[int], list[int]]
 """The open ends where a condition is true, and where it is false."""
 
@@ -106,14 +107,14 @@ class Expressions(FlowGraph):
         function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
         if function is None:
             return
-        args = _children(arguments)
+        args, texts = _children(arguments), self._texts(arguments)
         if function.type == "call_expression":  # guard(rcu)() and CLASS(x, y)(z)
-            args = _children(function.child_by_field_name("arguments")) + args
+            inner = function.child_by_field_name("arguments")
+            args, texts = _children(inner) + args, self._texts(inner) + texts
             function = function.child_by_field_name("function") or function
         for child in args:
             self.expression(child, owner)
         name = self.argument(function)
-        texts = tuple(self.argument(child) for child in args)
         if name in GUARD_MAKERS:
             name, texts = "guard", texts[:1] + texts[GUARD_MAKERS[name] :]
         uses = frozenset(use for child in (*args, function) for use in self.followed(child))
@@ -123,6 +124,17 @@ class Expressions(FlowGraph):
             self.guard(step)
         elif name in NO_RETURN:
             self.ends = []
+
+    def _texts(self, arguments: Node | None) -> tuple[str, ...]:
+        """The arguments as spelled, with what the pre-pass blanked: "struct x" of list_entry(p, struct x, m)."""
+        if arguments is None:
+            return ()
+        children = arguments.children
+        if any(child.type == "comment" for child in children):
+            return tuple(self.argument(child) for child in _children(arguments))
+        marks = [child for child in children if child.type in {"(", ",", ")"}]
+        texts = (self.between(left.end_byte, right.start_byte) for left, right in pairwise(marks))
+        return tuple(texts) if len(children) > 2 else ()
 
     # -- conditions
 
@@ -211,7 +223,9 @@ class Expressions(FlowGraph):
     def followed(self, node: Node) -> Iterator[str]:
         """The pointers that evaluating an expression follows: p of ``p->x``, ``*p`` and ``p[i]``."""
         pending = [node]
-        while pending:
+        for _ in range(_MAX_FOLLOWED):
+            if not pending:
+                break
             node = pending.pop()
             kind = node.type
             if kind in _UNEVALUATED or kind == "compound_statement":

@@ -13,12 +13,13 @@ from bot.code.flow import Flow, Step, StepKind
 from bot.code.lowering import flow_of
 from bot.code.sections import Held, held_at
 from bot.code.spelling import split_arguments, tight
-from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, variables_in
+from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of, variables_in
 from bot.code.syntax import Node, Source, functions, parse
 from bot.model import Evidence, Image, Role
 
 _IDENTIFIER = re.compile(r"\w+$")
 _WORD = re.compile(r"\w+")
+_TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
 _NULLS = frozenset({"NULL", "0", "(void*)0"})
 
 
@@ -150,14 +151,7 @@ def functions_of(image: Image) -> tuple[Function, ...]:
 
 def variable_of(argument: str) -> str:
     """``dev`` of ``&dev->vm_node``, ``a->b`` of ``&a->b->node``, ``x`` of ``x`` and ``&x.node``."""
-    text = argument.lstrip("&(")
-    text = text.rstrip(")") if text.count("(") < text.count(")") else text
-    place = max(text.rfind("->"), text.rfind("."))
-    base = text[:place] if place > 0 else text
-    # &dev->group.node: the object is dev, group is part of it
-    while "." in base and base.rfind(".") > base.rfind("->"):
-        base = base[: base.rfind(".")]
-    return base
+    return object_of(argument)
 
 
 def facts_of(function: Function, structs: Structs) -> tuple[Fact, ...]:
@@ -261,14 +255,23 @@ class _Reader:
         if cursor:
             owner = self.function.variables.get(cursor, UNKNOWN)
         else:  # list_first_entry(head, struct x, member)
-            owner = next((arg.split()[-1] for arg in step.args if arg.startswith("struct ")), UNKNOWN)
+            owner = self.entry_type(step)
             cursor = step.target
         return self.make(
             FactKind.WALK,
             variable=cursor,
-            node=Key(owner, member.rsplit(".", 1)[-1]) if member else NOWHERE,
+            node=self.structs.member(owner, member) if member else NOWHERE,
             head=self.key(head) if head else NOWHERE,
             rcu=walk.rcu,
             flavour=walk.flavour if walk.rcu else "",
             value=_argument(step, walk.condition),
         )
+
+    def entry_type(self, step: Step) -> str:
+        """The struct that a macro leads to, by its argument ``struct x`` or ``typeof(*p)``, else by its receiver."""
+        for argument in step.args:
+            if argument.startswith("struct "):
+                return argument.split()[-1]
+            if found := _TYPEOF.match(argument):
+                return self.function.variables.get(found[1], UNKNOWN)
+        return self.function.variables.get(step.target, UNKNOWN)

@@ -79,8 +79,10 @@ class FlowGraph:
 
     def argument(self, node: Node) -> str:
         """An expression as steps carry it: tight, and cut where it is longer than anyone writes."""
-        end = min(node.end_byte, node.start_byte + _MAX_ARGUMENT)
-        return tight(self.source.original[node.start_byte : end].decode("utf-8", "replace"))
+        return self.between(node.start_byte, node.end_byte)
+
+    def between(self, start: int, end: int) -> str:
+        return tight(self.source.original[start : min(end, start + _MAX_ARGUMENT)].decode("utf-8", "replace"))
 
     def code(self, node: Node) -> str:
         """The statement a step belongs to, as a reader would quote it: one line, without the body of a block."""

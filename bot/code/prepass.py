@@ -69,6 +69,7 @@ _MEMBERS = re.compile(rb"\b(DECLARE_(?:BITMAP|HASHTABLE|KFIFO|KFIFO_PTR|FLEX_ARR
 _KEYWORDS = frozenset(
     b"if while for switch else do return case sizeof typeof __typeof__ __alignof__ offsetof defined goto".split()
 )
+_MAX_ARGUMENTS = 2000
 # How many arguments stand before the members of a group.
 _GROUP_ARGUMENTS = {b"struct_group": 1, b"struct_group_attr": 2, b"struct_group_tagged": 2, b"__struct_group": 3}
 
@@ -232,7 +233,10 @@ def _rename(text: MaskedText, start: int, opening: int, close: int) -> None:
     word = b"while" if opening - start >= 5 else b"if"
     if opening - start < len(word):
         return
-    for jump in _JUMP.finditer(text.work, opening, close):  # scoped_cond_guard(mutex_intr, return -EINTR, &lock)
+    # Arguments in arguments would be searched again at each level, so not to the end of very long ones.
+    for jump in _JUMP.finditer(
+        text.work, opening, min(close, opening + _MAX_ARGUMENTS)
+    ):  # scoped_cond_guard(mutex_intr, return -EINTR, &lock)
         text.write(jump.start(), b"0".ljust(len(jump[0])) if _ends_argument(text, jump.end()) else b" " * len(jump[0]))
     text.blank(start, opening)
     text.write(start, word)

@@ -9,9 +9,10 @@ from heapq import heappop, heappush
 from bot.code.flow import Flow, Step, StepKind
 from bot.code.vocabulary import ASSERTED, ASSERTIONS, ATOMIC, GUARDS, LOCK_CALLS, READ_SIDE, SRCU, LockCall
 
-_MAX_STATES = 48
-_MAX_LOCKS = 48  # different ones in a function; lockdep follows no more at once (MAX_LOCK_DEPTH)
-_TURNS = 256  # states that may pass a step, on average
+_MAX_STATES = 24
+_MAX_LOCKS = 16  # different ones in a function; no more than five in eleven thousand of the kernel's
+_TURNS = 32  # states that may pass a step, on average
+_ENOUGH = 5_000  # that may pass in any function
 _LEAST, _MOST = -2, 4  # nesting that is told apart
 _NEAR = 4  # steps between a call and the test of its result
 
@@ -26,6 +27,10 @@ class Lock:
 
 State = tuple[tuple[Lock, int], ...]
 """How often each lock is held, sorted; a negative count is one that the caller held and this function dropped."""
+
+
+# A member of a step's states that says: the others are the bounds of what may be held here.
+_BOUNDS: State = ((Lock("bounds"), 0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ def held_at(flow: Flow) -> tuple[Held, ...]:
     states[0].add(())
     fresh: dict[int, set[State]] = {0: {()}}
     pending = [0]  # in program order, so that a step is passed after the steps before it
-    budget = _TURNS * len(flow.steps)
+    budget = max(_TURNS * len(flow.steps), _ENOUGH)
     while pending and budget > 0:
         number = heappop(pending)
         out = fresh.pop(number)
@@ -186,22 +191,26 @@ def held_at(flow: Flow) -> tuple[Held, ...]:
     if pending:
         return (Held(frozenset()),) * len(flow.steps)
     interned: dict[frozenset[State], Held] = {}
-    return tuple(interned.setdefault(frozen, Held(frozen)) for frozen in map(frozenset, states))
+    return tuple(
+        interned.setdefault(frozen, Held(frozen)) for frozen in (frozenset(found - {_BOUNDS}) for found in states)
+    )
 
 
 def _joined(known: set[State], out: set[State]) -> set[State]:
-    """Add states to those of a step; what is new about them is returned."""
+    """Add states to those of a step; what is new about them is returned.  Too many become their bounds for good."""
     new = out - known
     if not new:
         return new
-    known |= new
-    if len(known) <= _MAX_STATES:
+    if len(known) + len(new) <= _MAX_STATES and _BOUNDS not in known:
+        known |= new
         return new
+    before = frozenset(known)
+    known |= new
+    known.discard(_BOUNDS)
     least, most = _hull(known, min), _hull(known, max)
     known.clear()
-    known.update((least, most))
-    # The bounds stand for states that went on already, except where they are beyond them.
-    return {least, most}
+    known.update((least, most, _BOUNDS))
+    return known - before - {_BOUNDS}
 
 
 def _hull(states: Iterable[State], extreme: Callable[[Iterable[int]], int]) -> State:

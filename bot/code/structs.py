@@ -5,20 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
-_STRUCT = re.compile(r"\bstruct\s+(\w+)\s*(?:__\w+\s*)*\{")
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_VARIABLE = re.compile(r"\bstruct\s+(\w+)\s+((?:__\w+\s+)*\**\s*(?:const\s+|__rcu\s+|\*)*\w[^;{}()=]*)")
-_LOCAL_HEAD = re.compile(r"\b(?:LIST_HEAD|HLIST_HEAD|DECLARE_HASHTABLE|LIST_HEAD_INIT)\s*\(\s*(\w+)")
-_LAST_WORD = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\w+\s*)?$")
-_LINK = re.compile(r"\s*(->|\.)\s*(\w+)")
-_LIST_TYPES = frozenset({"list_head", "hlist_head", "hlist_node", "hlist_nulls_head", "hlist_bl_head"})
-_PER_CPU = re.compile(r"^(?:this_cpu_ptr|per_cpu_ptr|raw_cpu_ptr|per_cpu|get_cpu_ptr)\(")
-_MAX_STRUCT = 200_000
+from bot.code.declarations import LIST_TYPES, LOCAL, Declarations, Field, declarations_in, variables_in
+from bot.code.spelling import split_arguments
+
+__all__ = [
+    "GLOBAL",
+    "LOCAL",
+    "NOWHERE",
+    "UNKNOWN",
+    "Field",
+    "Key",
+    "Structs",
+    "object_of",
+    "structs_in",
+    "variables_in",
+]
+
+_LINK = re.compile(r"\s*+(->|\.)\s*+(\w++)")
+_CAST = re.compile(r"\((?:const )?+(?:struct |union )?+(\w++) ?+\*++\)")
+_TYPED = re.compile(r"(?:const )?+(?:struct|union) (\w++)")
+# Calls and macros that give back what their first argument stands for.
+_TRANSPARENT = re.compile(
+    r"(?:(?:raw_|this_|per_|get_)?+cpu_ptr|per_cpu|get_cpu_var|this_cpu_read|(?:s?rcu|rtnl|nft)_dereference\w*+"
+    r"|rcu_access_pointer|unrcu_pointer|READ_ONCE|smp_load_acquire|rcu_replace_pointer\w*+|no_free_ptr|array_index_ptr)$"
+)
+# Macros one of whose arguments names the struct that they lead to.
+_CASTING = re.compile(r"container_of|_entry|_or_null")
 _ALIAS_DEPTH = 4
+_MAX_DEPTH = 12  # calls and parentheses that are looked into
+_MAX_LENGTH = 2000
 
-UNKNOWN, GLOBAL, LOCAL = "?", "", "local"
+UNKNOWN, GLOBAL = "?", ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,8 +51,7 @@ class Key:
     member: str
 
     def __str__(self) -> str:
-        named = self.owner not in {GLOBAL, LOCAL} and not self.owner.startswith(UNKNOWN)
-        return f"{self.owner}.{self.member}" if named else self.member
+        return f"{self.owner}.{self.member}" if self.owner not in {GLOBAL, LOCAL, UNKNOWN} else self.member
 
     @property
     def known(self) -> bool:
@@ -41,82 +59,20 @@ class Key:
 
 
 NOWHERE = Key(UNKNOWN, "")
+_NO_NAMES: Mapping[str, str] = {}
+
+
+def structs_in(text: str) -> Mapping[str, Mapping[str, Field]]:
+    """Every struct that a file defines."""
+    return declarations_in(text).structs
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    struct: str  # the struct it is or points to, "" for none
-    rcu: bool = False  # declared __rcu
+class _Scope:
+    """What the names of one function mean."""
 
-
-def _body(text: str, start: int) -> str:
-    """The text between the brace at ``start`` and its partner."""
-    depth = 0
-    for place in range(start, min(len(text), start + _MAX_STRUCT)):
-        if text[place] == "{":
-            depth += 1
-        elif text[place] == "}":
-            depth -= 1
-            if depth == 0:
-                return text[start + 1 : place]
-    return text[start + 1 : start + _MAX_STRUCT]
-
-
-def _fields(struct: str, body: str) -> dict[str, dict[str, Field]]:
-    """The fields of a struct, and of the nameless structs inside it, which are called ``outer.member``."""
-    found: dict[str, dict[str, Field]] = {struct: {}}
-    place = 0
-    while place < len(body):
-        brace, end = body.find("{", place), body.find(";", place)
-        if end < 0:
-            break
-        if 0 <= brace < end:
-            inner = _body(body, brace)
-            after = brace + len(inner) + 2
-            end = body.find(";", after)
-            end = len(body) if end < 0 else end
-            name = _LAST_WORD.search(body[after:end].strip())
-            if name and not name[1].startswith("__"):
-                found.update(_fields(f"{struct}.{name[1]}", inner))
-                found[struct][name[1]] = Field(f"{struct}.{name[1]}")
-            else:  # an anonymous struct or union: its members are ours
-                nested = _fields(struct, inner)
-                found[struct].update(nested.pop(struct))
-                found.update(nested)
-        else:
-            declaration = body[place:end]
-            type_name = re.search(r"\b(?:struct|union)\s+(\w+)", declaration)
-            for part in declaration.split(","):
-                if name := _LAST_WORD.search(part.strip()):
-                    found[struct][name[1]] = Field(type_name[1] if type_name else "", "__rcu" in declaration)
-        place = end + 1
-    return found
-
-
-@lru_cache(maxsize=512)
-def structs_in(text: str) -> Mapping[str, Mapping[str, Field]]:
-    """Every struct that a file defines."""
-    found: dict[str, dict[str, Field]] = {}
-    plain = _COMMENT.sub(" ", text)
-    for match in _STRUCT.finditer(plain):
-        found.update(_fields(match[1], _body(plain, match.end() - 1)))
-    return found
-
-
-@lru_cache(maxsize=8192)
-def variables_in(function: str) -> Mapping[str, str]:
-    """Struct type of each variable and parameter of a function; LOCAL for a list head that lives on its stack."""
-    found: dict[str, str] = dict.fromkeys(_LOCAL_HEAD.findall(function), LOCAL)
-    for match in _VARIABLE.finditer(function):
-        for number, part in enumerate(match[2].split(",")):
-            words = part.replace("*", " * ").split()
-            if number and len([word for word in words if word != "*"]) != 1:
-                break  # the next parameter has a type of its own
-            if name := _LAST_WORD.search(part.strip()):
-                pointer = "*" in part
-                local = match[1] in _LIST_TYPES and not pointer
-                found[name[1]] = LOCAL if local else match[1]
-    return found
+    variables: Mapping[str, str]
+    aliases: Mapping[str, str]
 
 
 class Structs:
@@ -125,19 +81,51 @@ class Structs:
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = tuple(texts)
 
+    @cached_property
+    def _files(self) -> tuple[Declarations, ...]:
+        return tuple(declarations_in(text) for text in self._texts)
+
+    @cached_property
+    def _definitions(self) -> Mapping[str, tuple[Mapping[str, Field], ...]]:
+        found: dict[str, tuple[Mapping[str, Field], ...]] = {}
+        for file in self._files:
+            for name, fields in file.structs.items():
+                found[name] = (*found.get(name, ()), fields)
+        return found
+
+    @cached_property
+    def _variables(self) -> Mapping[str, str]:
+        """Struct types of variables at file scope; a name that means two things in two files means nothing."""
+        found: dict[str, str] = {}
+        for file in self._files:
+            for name, kind in file.variables.items():
+                found[name] = kind if found.get(name, kind) == kind else UNKNOWN
+        return found
+
+    @cached_property
+    def _returns(self) -> Mapping[str, str]:
+        return {name: kind for file in self._files for name, kind in file.returns.items()}
+
     def field(self, struct: str, member: str) -> Field | None:
-        for text in self._texts:
-            fields = structs_in(text).get(struct)
-            if fields and member in fields:
+        for fields in self._definitions.get(struct, ()):
+            if member in fields:
                 return fields[member]
         return None
+
+    def member(self, struct: str, path: str) -> Key:
+        """The object that ``path`` ("node", "indr.node") is in a struct."""
+        *outer, last = path.split(".")
+        for member in outer:
+            field = self.field(struct, member)
+            struct = field.struct if field and field.struct else UNKNOWN
+        return Key(struct, last)
 
     def rcu_fields(self) -> frozenset[Key]:
         """Fields that are declared ``__rcu``."""
         return frozenset(
             Key(struct, member)
-            for text in self._texts
-            for struct, fields in structs_in(text).items()
+            for struct, definitions in self._definitions.items()
+            for fields in definitions
             for member, field in fields.items()
             if field.rcu
         )
@@ -146,69 +134,143 @@ class Structs:
         self, expression: str, variables: Mapping[str, str], aliases: Mapping[str, str] | None = None, depth: int = 0
     ) -> Key:
         """The object that an expression (as ``spelling.tight`` writes it) names, NOWHERE when it names none."""
-        text = _strip(expression)
-        base = re.match(r"\w+", text)
-        if base is None:
+        if len(expression) > _MAX_LENGTH:
             return NOWHERE
-        links = _links(text, base.end())
-        if links is None:  # a call: its name is all we know
-            member = _last_member(text)
-            return Key(UNKNOWN, member) if member else Key("call", base[0])
-        name = base[0]
-        if aliases and name in aliases and depth < _ALIAS_DEPTH and variables.get(name, "") in {"", *_LIST_TYPES}:
-            aliased = self.resolve(aliases[name], variables, aliases, depth + 1)
-            if not links:
-                return aliased
-        if not links:
-            kind = variables.get(name)
-            if kind == LOCAL:
-                return Key(LOCAL, name)
-            return Key(GLOBAL, name) if kind is None and not (aliases and name in aliases) else NOWHERE
-        owner = variables.get(name, UNKNOWN)
-        for member in links[:-1]:
-            field = self.field(owner, member) if owner != UNKNOWN else None
+        return self._resolve(expression, _Scope(variables, aliases or _NO_NAMES), depth)
+
+    def _resolve(self, expression: str, scope: _Scope, depth: int) -> Key:
+        text = _bare(expression)
+        base = _base_of(text)
+        links = _links(text, len(base))
+        if not base or depth > _MAX_DEPTH:
+            return NOWHERE
+        if links:
+            return self.member(self._struct_of(base, scope, depth + 1), ".".join(links))
+        name, arguments = _call(base)
+        if base.startswith("("):
+            return self._resolve(base[1:-1], scope, depth + 1)
+        if arguments is None:
+            return self._resolve_name(name, scope, depth)
+        if _TRANSPARENT.match(name) and arguments:
+            return self._resolve(arguments[0], scope, depth + 1)
+        return Key("call", name) if name else NOWHERE
+
+    def _resolve_name(self, name: str, scope: _Scope, depth: int) -> Key:
+        kind = scope.variables.get(name)
+        alias = scope.aliases.get(name)
+        if alias and depth < _ALIAS_DEPTH and (kind is None or kind in LIST_TYPES):
+            return self._resolve(alias, scope, depth + 1)
+        if kind == LOCAL:
+            return Key(LOCAL, name)
+        return Key(GLOBAL, name) if kind is None and not alias and not name[0].isdigit() else NOWHERE
+
+    def _struct_of(self, base: str, scope: _Scope, depth: int) -> str:
+        """The struct that a variable, a call or an expression in parentheses is or points to."""
+        name, arguments = _call(base)
+        if base.startswith("("):
+            return self._type(base[1:-1], scope, depth)
+        if arguments is None:
+            kind = scope.variables.get(name)
+            if kind is None and (alias := scope.aliases.get(name)) and depth < _ALIAS_DEPTH:
+                return self._type(alias, scope, depth + 1)
+            kind = kind or self._variables.get(name, UNKNOWN)
+            return kind if kind != LOCAL else UNKNOWN
+        if _TRANSPARENT.match(name) and arguments:
+            return self._type(arguments[0], scope, depth + 1)
+        if _CASTING.search(name):
+            typed = next((match[1] for argument in arguments if (match := _TYPED.match(argument.strip()))), "")
+            if typed:
+                return typed
+            if len(arguments) > 1 and (pointer := re.match(r"typeof\(\*?(\w+)\)", arguments[1].strip())):
+                return self._struct_of(pointer[1], scope, depth + 1)
+        return self._returns.get(name, UNKNOWN)
+
+    def _type(self, expression: str, scope: _Scope, depth: int) -> str:
+        """The struct that a whole expression is or points to."""
+        if depth > _MAX_DEPTH:
+            return UNKNOWN
+        if cast := _CAST.match(expression.strip().lstrip("&*")):
+            return cast[1]
+        text = _bare(expression)
+        base = _base_of(text)
+        if not base:
+            return UNKNOWN
+        owner = self._struct_of(base, scope, depth + 1)
+        for member in _links(text, len(base)):
+            field = self.field(owner, member)
             owner = field.struct if field and field.struct else UNKNOWN
-        return Key(owner if owner != LOCAL else UNKNOWN, links[-1])
+        return owner
 
 
-def _strip(expression: str) -> str:
+def _bare(expression: str) -> str:
+    """An expression without address-of, casts and the parentheses around all of it."""
     text = expression.strip()
-    while True:
-        if text.startswith("&"):
-            text = text[1:]
-        elif text.startswith("(") and text.endswith(")"):
-            text = text[1:-1]
-        elif _PER_CPU.match(text):
-            text = text[text.index("(") + 1 :].rsplit(")", 1)[0].split(",")[0]
+    for _ in range(_MAX_DEPTH):
+        cast = _CAST.match(text)
+        if text.startswith(("&", "*")):
+            text = text.lstrip("&* ")
+        elif cast:
+            text = text[cast.end() :].lstrip()
+        elif text.startswith("(") and _closing(text, 0) == len(text) - 1:
+            text = text[1:-1].strip()
         else:
-            cast = re.match(r"\((?:const )?(?:struct )?\w+ ?\*+\)", text)
-            if not cast:
-                return text.strip()
-            text = text[cast.end() :]
-        text = text.strip()
+            break
+    return text
 
 
-def _links(text: str, place: int) -> list[str] | None:
-    """The members that follow the first word; None when something else than members and indexes does."""
-    members: list[str] = []
+def _closing(text: str, opening: int) -> int:
+    """Place of the bracket that closes the one at ``opening``; the text's end when none does."""
+    depth = 0
+    for place in range(opening, len(text)):
+        if text[place] in "([":
+            depth += 1
+        elif text[place] in ")]":
+            depth -= 1
+            if depth == 0:
+                return place
+    return len(text)
+
+
+def _base_of(text: str) -> str:
+    """What the members are taken of: a name, a call, or an expression in parentheses; "" for anything else."""
+    word = re.match(r"\w*+", text)
+    end = word.end() if word else 0
+    if text[end : end + 1] == "(":
+        return text[: _closing(text, end) + 1]
+    return text[:end]
+
+
+def _call(base: str) -> tuple[str, list[str] | None]:
+    """The name and the arguments of a call; None for arguments when it is a plain name."""
+    name, parenthesis, rest = base.partition("(")
+    return name, split_arguments(rest[:-1]) if parenthesis else None
+
+
+def _links(text: str, place: int) -> list[str]:
+    """The members that follow the base, indexes left out."""
+    return [link[2] for link in _walked(text, place)]
+
+
+def _walked(text: str, place: int) -> list[re.Match[str]]:
+    links: list[re.Match[str]] = []
     while place < len(text):
         if text[place] == "[":
-            depth = 0
-            while place < len(text):
-                depth += (text[place] == "[") - (text[place] == "]")
-                place += 1
-                if depth == 0:
-                    break
+            place = _closing(text, place) + 1
             continue
         link = _LINK.match(text, place)
         if link is None:
-            return None if text[place] in "(" else members
-        members.append(link[2])
+            break
+        links.append(link)
         place = link.end()
-    return members
+    return links
 
 
-def _last_member(text: str) -> str:
-    """The member that is taken of what a call returns, "" when none is."""
-    match = re.search(r"\)\s*(?:->|\.)\s*(\w+)(?:\[[^\]]*\])?$", text)
-    return match[1] if match else ""
+def object_of(expression: str) -> str:
+    """The object that a member is part of: ``dev`` of ``&dev->vm_node`` and ``&dev->group.node``, ``x`` of ``x``."""
+    text = _bare(expression[:_MAX_LENGTH])
+    links = _walked(text, len(_base_of(text)))
+    while links:
+        last = links.pop()
+        if last[1] == "->" or not links:
+            return _bare(text[: last.start()])
+    return text
