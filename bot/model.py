@@ -247,12 +247,14 @@ class Wanted:
     """What the review asks of a tree next.
 
     ``files`` are (path, abbreviated blob id or "").  ``mentions`` are sets of words: every file that holds all words
-    of a set.  ``definitions`` are names of functions whose defining files are wanted.
+    of a set.  ``definitions`` are names of functions whose defining files are wanted.  ``near`` are the directories of
+    the diff's files: a tree looks there, in their subsystems and in include/, and everywhere only when it is empty.
     """
 
     files: tuple[tuple[str, str], ...] = ()
     mentions: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.files or self.mentions or self.definitions)

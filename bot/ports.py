@@ -44,13 +44,20 @@ class Feed(Protocol):
         ...
 
 
+class TreeError(Exception):
+    """A tree could not be used; the message says which, why and the cure.  A review without it still has its worth."""
+
+
 class Tree(Protocol):
     """A state of the kernel source."""
 
     name: str
 
     async def answer(self, wanted: Wanted) -> Answer:
-        """The texts of the wanted files, of the files with the wanted mentions, of those with the definitions."""
+        """The texts of the wanted files, of the files with the wanted mentions, of those with the definitions.
+
+        Raises TreeError when the tree as a whole cannot be read; what it lacks of the wanted is said in the notes.
+        """
         ...
 
 

@@ -1,0 +1,121 @@
+"""The tree that is a revision of a git repository."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot import git
+from bot.model import Answer, Wanted
+from bot.ports import TreeError
+from bot.trees.scope import Scope, is_inside, is_source
+from bot.trees.search import MAX_FILE_BYTES, Search
+from bot.trees.words import Words
+
+_BLOB = re.compile(r"[0-9a-f]{7,64}\Z")
+
+
+class GitTree:
+    """Sources at a revision.
+
+    A blob that the diff names is taken before the revision's own file: it is what the patch was made for.
+    """
+
+    def __init__(self, path: Path, rev: str = "HEAD") -> None:
+        """Raises TreeError when there is no such repository or no such revision in it."""
+        self.path = path.expanduser().resolve()
+        self.rev = rev
+        self._listed = ""  # the commit that the files below are of
+        self._ids: dict[str, str] = {}
+        self._scope = Scope(())
+        self._words = Words()
+        self._lock = threading.Lock()  # answers are made in threads
+        self.name = self._named(self._commit())
+
+    async def answer(self, wanted: Wanted) -> Answer:
+        return await asyncio.to_thread(self._answer, wanted)
+
+    def _answer(self, wanted: Wanted) -> Answer:
+        try:
+            commit = self._commit()
+            self.name = self._named(commit)
+            with self._lock, git.objects(self.path) as objects:
+                notes: list[str] = []
+                texts = _files(objects, commit, wanted.files, notes)
+                search = Search(wanted)
+                if search:
+                    ids = self._list(commit)
+                    words = self._words_near(objects, ids, wanted.near)
+                    for path, found in search.among(words, lambda path: _blob(objects, ids[path])):
+                        texts.setdefault(path, _decoded(found))
+            return Answer(texts, (*notes, *search.notes()))
+        except git.GitError as fault:
+            raise TreeError(f"tree {self.path}: git cannot read it: {fault}; check it with git fsck") from None
+
+    def _commit(self) -> str:
+        if not self.path.is_dir():
+            raise TreeError(f"tree {self.path}: there is no such directory; name a git repository of the kernel")
+        if self.rev.startswith("-"):
+            raise TreeError(f"tree {self.path}: {self.rev!r} is no revision; name a tag, a branch or a commit")
+        try:
+            found = git.run(self.path, "rev-parse", "-q", "--verify", f"{self.rev}^{{commit}}", yes=(0, 1))
+        except git.GitError as fault:
+            raise TreeError(f"tree {self.path}: {fault}; name a git repository of the kernel") from None
+        if not found.strip():
+            raise TreeError(f"tree {self.path}: it has no revision {self.rev!r}; fetch it, or name another")
+        return found.decode("ascii").strip()
+
+    def _named(self, commit: str) -> str:
+        rev = "" if self.rev == "HEAD" or commit.startswith(self.rev) else f"{self.rev}, "
+        return f"{self.path.name.removesuffix('.git')} at {rev}{commit[:12]}"
+
+    def _list(self, commit: str) -> dict[str, str]:
+        """The source files of a commit and their blobs; remembered, since it is asked again for every series."""
+        if self._listed != commit:
+            output = git.run(self.path, "ls-tree", "-r", "-z", "--full-tree", commit)
+            entries = (entry.partition("\t") for entry in output.decode("utf-8", "surrogateescape").split("\0"))
+            self._ids = {
+                path: words.split(" ")[2] for words, _, path in entries if words[:3] == "100" and is_source(path)
+            }
+            self._scope, self._listed = Scope(self._ids), commit
+        return self._ids
+
+    def _words_near(self, objects: git.Objects, ids: dict[str, str], near: tuple[str, ...]) -> list[tuple[str, bytes]]:
+        """The files to search with their words; blobs that were never seen are read."""
+        paths = self._scope.nearest(near)
+        words = {path: self._words.of(ids[path]) for path in paths}
+        new = [path for path, known in words.items() if known is None]
+        for path, data in zip(new, objects.blobs([ids[path] for path in new], MAX_FILE_BYTES), strict=True):
+            words[path] = self._words.learn(ids[path], data if isinstance(data, bytes) else b"")
+        return [(path, known or b"") for path, known in words.items()]
+
+
+def _files(
+    objects: git.Objects, commit: str, files: Sequence[tuple[str, str]], notes: list[str]
+) -> dict[str, str | None]:
+    """The wanted files: the diff's blob, or else what the commit has at that path."""
+    texts: dict[str, str | None] = {path: None for path, _ in files}
+    notes += [f"{path[:200]!r} lies outside the tree: not read" for path in texts if not is_inside(path)]
+    plain = [(path, blob) for path, blob in files if is_inside(path)]
+    blobs = objects.blobs([blob if _BLOB.match(blob) else "missing" for _, blob in plain], MAX_FILE_BYTES)
+    named = dict(zip(plain, list(blobs), strict=True))
+    own = objects.blobs([f"{commit}:{path}" for path, _ in plain], MAX_FILE_BYTES)
+    for (path, blob), data in zip(plain, list(own), strict=True):
+        best = named[path, blob] if named[path, blob] is not None else data
+        if isinstance(best, git.TooBig):
+            notes.append(f"{path} is larger than {MAX_FILE_BYTES} bytes: not read")
+        texts[path] = _decoded(best) if isinstance(best, bytes) else None
+    return texts
+
+
+def _blob(objects: git.Objects, name: str) -> bytes | None:
+    (data,) = objects.blobs((name,), MAX_FILE_BYTES)
+    return data if isinstance(data, bytes) else None
+
+
+def _decoded(data: bytes) -> str:
+    """Source text in the way of Message.body: every byte can be had back."""
+    return data.decode("utf-8", "surrogateescape")
