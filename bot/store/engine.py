@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def parsed(url: str) -> URL:
 
 def opened(url: URL) -> AsyncEngine:
     """An engine; nothing is connected yet.  Raises StoreError."""
-    memory = url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+    memory = url.get_backend_name() == "sqlite" and file_of(url) is None
     # A database in memory lives as long as its one connection, so all share it, one after the other.
     pool: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if memory else {}
     try:
@@ -58,6 +59,14 @@ def opened(url: URL) -> AsyncEngine:
 
 def _prepare(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 would begin late and without the write lock; _begin does it
+    try:
+        _set_up(connection)
+    except Exception:
+        connection.close()  # else its thread would outlive the event loop
+        raise
+
+
+def _set_up(connection: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_MS}",
@@ -75,17 +84,35 @@ def _begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def file_of(url: URL) -> Path | None:
+    """The file of an SQLite database, None for one in memory or on a server."""
+    named = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)) if named else None
+
+
 def make_folder(url: URL) -> None:
     """The folder of an SQLite file.  Raises StoreError."""
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
-        return
-    folder = Path(str(url.database)).parent
+    file = file_of(url)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise StoreError(
-            f"{name_of(url)}: the folder {folder} cannot be made ({fault.strerror}); set state.folder or store.url"
+            f"{name_of(url)}: the folder {file and file.parent} cannot be made ({fault.strerror}); "
+            "set state.folder or store.url"
         ) from fault
+
+
+def check_access(url: URL) -> None:
+    """Raises StoreError when an SQLite file cannot be written; SQLite itself says less, and later."""
+    file = file_of(url)
+    if file is None:
+        return
+    for place in (file.parent, file) if file.exists() else (file.parent,):
+        if not os.access(place, os.W_OK):
+            raise StoreError(
+                f"{name_of(url)}: {place} is missing or not writable; make it so for this user, or set store.url"
+            )
 
 
 def name_of(url: URL) -> str:

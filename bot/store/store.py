@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from bot.ports import StoreError
 from bot.store import migrate
-from bot.store.engine import explained, make_folder, name_of, opened, parsed
+from bot.store.engine import check_access, explained, make_folder, name_of, opened, parsed
 from bot.store.transaction import SqlTransaction
 
 
@@ -33,6 +33,7 @@ class SqlStore:
         async with self._turn:
             self._working = asyncio.current_task()
             try:
+                check_access(self._url)
                 with explained(self.name):
                     async with self._engine.begin() as connection:
                         transaction = SqlTransaction(connection)
@@ -43,11 +44,13 @@ class SqlStore:
 
     async def upgrade(self) -> None:
         make_folder(self._url)
+        check_access(self._url)
         with explained(self.name):
             async with self._engine.begin() as connection:
                 await connection.run_sync(migrate.upgrade, self.name)
 
     async def ping(self) -> None:
+        check_access(self._url)
         with explained(self.name):
             async with self._engine.connect() as connection:
                 await connection.execution_options(reading=True)  # the health check waits for no writer

@@ -138,7 +138,7 @@ async def test_a_folder_that_cannot_be_made_is_told_with_the_cure(tmp_path: Path
     store = SqlStore(url(tmp_path / "file" / "state"))
     with pytest.raises(StoreError, match=r"file/state cannot be made .* set state.folder or store.url"):
         await store.upgrade()
-    with pytest.raises(StoreError, match="make its folder writable"):
+    with pytest.raises(StoreError, match="missing or not writable; make it so"):
         await store.ping()
     await store.close()
 
