@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from bot.mail import kinship, runs
 from bot.mail.series import add, settle
-from bot.model import Message, Patch, Series
+from bot.model import Message, Patch, Series, SubjectKind
 
 Letter: TypeAlias = tuple[Message, Patch | None]
 
@@ -51,8 +51,8 @@ class Assembly:
 def assemble(letters: Iterable[Letter], now: datetime) -> tuple[Series, ...]:
     """The series of all these mails, settled: nothing more is waited for.
 
-    Mails are taken oldest first, a cover before the patches of the same second and a patch before what answers it, so
-    the order in which they are given does not matter.
+    Parts are taken oldest first, a cover before the patches of the same second, and then what answers them.  So the
+    order in which the mails are given does not matter.
     """
     assembly = Assembly()
     for message, patch in sorted(letters, key=_order):
@@ -60,10 +60,10 @@ def assemble(letters: Iterable[Letter], now: datetime) -> tuple[Series, ...]:
     return assembly.settled(now)
 
 
-def _order(letter: Letter) -> tuple[datetime, int, int, str]:
-    message = letter[0]
-    part = letter[1] is not None or message.subject.index == 0
-    return message.sent_at or _LONG_AGO, 0 if part else 1, message.subject.index or 0, message.id
+def _order(letter: Letter) -> tuple[bool, datetime, int, str]:
+    message, patch = letter
+    answer = patch is None and message.subject.kind is not SubjectKind.COVER
+    return answer, message.sent_at or _LONG_AGO, message.subject.index or 0, message.id
 
 
 def _descriptions(message: Message) -> list[tuple[str, str]]:

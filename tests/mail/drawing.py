@@ -38,7 +38,10 @@ def raw(
     header: str = "",
     references: str = "",
 ) -> RawMail:
-    """One mail as bytes: ``name`` is its id, ``to`` the id that it answers, ``minute`` counts from noon."""
+    """One mail as bytes: ``name`` is its id, ``to`` the id that it answers, ``minute`` counts from noon.
+
+    ``references`` are ids, the oldest first.
+    """
     date = format_datetime(NOON + timedelta(minutes=minute))
     lines = [
         f"From: {sender}",
