@@ -237,11 +237,11 @@ class _Reader:
 
     def waiting_call(self, step: Step) -> Iterator[Fact]:
         name = step.name
-        if name in words.WAITS:
-            flavour, domain = words.WAITS[name]
+        if (wait := words.wait_of(name)) is not None:
+            flavour, domain = wait
             yield self.make(FactKind.WAIT, flavour=flavour, value=_argument(step, domain))
-        elif name in words.DEFERS:
-            yield self.make(FactKind.DEFER, variable=_argument(step, words.DEFERS[name]))
+        elif (argument := words.deferred_argument(name)) is not None:
+            yield self.make(FactKind.DEFER, variable=_argument(step, argument))
         elif name in words.FREES:
             yield self.make(FactKind.FREE, variable=_argument(step, words.FREES[name]))
         elif re.search(r"(->|\.)(\w+)$", name) and re.split(r"->|\.", name)[-1] in words.OPS_FREES and step.args:

@@ -11,7 +11,6 @@ from bot.code.flow import Step, StepKind
 from bot.code.protection import WorldFacts
 from bot.code.vocabulary import (
     ADDS,
-    DEFERS,
     FREES,
     FRESH,
     READS,
@@ -20,11 +19,11 @@ from bot.code.vocabulary import (
     STORES,
     UNLINKS,
     UPDATER_READS,
-    WAITS,
     WALKS,
+    deferred_argument,
+    wait_of,
 )
 
-_WAIT_NAME = re.compile(r"^_*(synchronize_(s?rcu|net|sched|rcu_\w+|srcu_\w+)|\w+_synchronize_(s?rcu|net))$")
 _DEFER_NAME = re.compile(
     r"(_rcu|_rcu_mightsleep|call_s?rcu|free_rcu|_deferred|_delayed|_in_rcu)$|queue_work|schedule_work"
 )
@@ -78,7 +77,7 @@ class Lifetime:
         """Whether a step waits for readers: a grace period, or a callee that has one inside."""
         if step.kind is not StepKind.CALL:
             return False
-        if step.name in WAITS or _WAIT_NAME.match(step.name):
+        if wait_of(step.name) is not None:
             return True
         if depth <= 0:
             return False
@@ -272,8 +271,9 @@ def _defers(step: Step, names: frozenset[str]) -> bool:
     """Whether a step hands the object to something that frees it after a grace period."""
     if step.kind is not StepKind.CALL:
         return False
-    if step.name in DEFERS:
-        argument = step.args[DEFERS[step.name]] if len(step.args) > DEFERS[step.name] else ""
+    place = deferred_argument(step.name)
+    if place is not None:
+        argument = step.args[place] if len(step.args) > place else ""
         return any(argument == name or re.match(rf"&?\(?{re.escape(name)}(->|\.|$)", argument) for name in names)
     return bool(_DEFER_NAME.search(step.name)) and step.name not in _NO_HANDOVER
 

@@ -332,6 +332,25 @@ DEFERS: dict[str, int] = {  # frees or calls back after a grace period; argument
     "dst_release": 0,
 }
 
+# Forms of the above that a kernel of another age, or the patch itself, brings along.
+_WAIT_FORM = re.compile(r"_*(synchronize_(?P<s>s?)rcu|synchronize_net|synchronize_sched|\w+_synchronize_s?rcu)\w*")
+_DEFER_FORM = re.compile(r"_*(call_(?P<s>s?)rcu|kv?free_rcu|\w+_free_rcu)\w*")
+
+
+def wait_of(name: str) -> tuple[str, int | None] | None:
+    """(flavour, argument of the srcu domain) of a call that waits for readers, None for any other name."""
+    if name in WAITS or not (form := _WAIT_FORM.fullmatch(name)):
+        return WAITS.get(name)
+    return (SRCU, 0) if form["s"] else (RCU, None)
+
+
+def deferred_argument(name: str) -> int | None:
+    """The argument that names the object in a call which frees it after a grace period, None for any other name."""
+    if name in DEFERS or not (form := _DEFER_FORM.fullmatch(name)):
+        return DEFERS.get(name)
+    return 1 if form["s"] else 0
+
+
 FREES: dict[str, int] = {
     "kfree": 0, "kvfree": 0, "vfree": 0, "kfree_sensitive": 0, "kzfree": 0, "kvfree_sensitive": 0,
     "kmem_cache_free": 1, "mempool_free": 0, "free_percpu": 0, "kfree_const": 0, "free_netdev": 0,

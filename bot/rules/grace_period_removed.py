@@ -70,6 +70,20 @@ DEFERRED = Example(
 """,
 )
 
+HURRIED = Example(
+    "one hand-over becomes another, which this patch brings along",
+    """\
+ struct port { struct list_head node; struct rcu_head rcu; };
+
+ static void port_remove(struct port *p)
+ {
+ 	list_del_rcu(&p->node);
+-	call_srcu(&ports_srcu, &p->rcu, port_free);
++	call_srcu_hurried(&ports_srcu, &p->rcu, port_free);
+ }
+""",
+)
+
 MOVED = Example(
     "the wait moves to the caller, behind a loop",
     """\
@@ -138,7 +152,7 @@ CALLER_WAITED = Example(
     instead="""Keep the wait, or replace it: call_rcu(), kfree_rcu(), one synchronize_rcu() for many removals.  Where it
     was not needed, the changelog says what orders the readers now.""",
     bad=(DELETED, AT_ONCE, OUT_OF_SIGHT),
-    good=(DEFERRED, MOVED, NO_READERS_LEFT),
+    good=(DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
     blind_spots=(CALLER_WAITED,),
     replaces=("free-without-grace-period",),
     hunk_proves=True,
