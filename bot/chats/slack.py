@@ -183,7 +183,7 @@ class Slack:
         """One connection, until it is broken for good.  Raises what the Slack client raises."""
         await self._find_channels()
         me = await self._client.auth_test()
-        app = AsyncApp(client=self._client, token=self._client.token)
+        app = AsyncApp(client=self._client)
         Ears(self._client, str(me["user_id"]), answer, self._name_of).attach(app)
         handler = AsyncSocketModeHandler(app, self._app_token, ping_interval=self._ping_interval)
         try:

@@ -45,10 +45,15 @@ def rendered(page: Page) -> Rendered:
     return Rendered(_fallback(page), tuple(blocks))
 
 
+def _title(page: Page) -> str:
+    return escaped(one_line(page.headline, _HEADLINE)) or "(no title)"
+
+
 def _fallback(page: Page) -> str:
     level = f"{page.level}: " if page.level else ""
-    said = next((part.text for part in page.parts if isinstance(part, Text)), "")
-    return escaped(f"{level}{one_line(page.headline, _HEADLINE)}" + (f" - {one_line(said, _HEADLINE)}" if said else ""))
+    first = next((part.text for part in page.parts if isinstance(part, Text)), "")
+    said = escaped(one_line(first, _HEADLINE))
+    return f"{level}{_title(page)}" + (f" - {said}" if said else "")
 
 
 def _blocks(page: Page) -> Iterator[Block]:
@@ -68,7 +73,7 @@ def _blocks(page: Page) -> Iterator[Block]:
 
 
 def _headline(page: Page) -> str:
-    title = escaped(one_line(page.headline, _HEADLINE)) or "(no title)"
+    title = _title(page)
     icon = _ICONS[page.level] if page.level else ""
     if not page.link.startswith("https://") or len(page.link) > _LINK:
         return f"{icon}*{title}*"

@@ -36,7 +36,7 @@ workspace: {{id: T01, name: test}}
 users:
   - {{id: {ALICE}, name: alice, real_name: Alice}}
 channels:
-  - {{id: {CHANNEL}, name: general}}
+  - {{id: {CHANNEL}, name: general, members: [U0BOT, {ALICE}]}}
   - {{id: C02KVM, name: kvm}}
 apps:
   - {{appId: A01, botName: gracewatch, botToken: {BOT_TOKEN}, appToken: {APP_TOKEN}, signingSecret: s}}
@@ -53,7 +53,7 @@ class SlackServer:
     """What a test sees of the server.  ``faults`` maps a Web API method to what goes wrong with its next calls.
 
     Faults: "429" (Retry-After: 7), "500", "html" (a page in place of JSON), "cut" (the call never arrives), "lost" (it
-    arrives and the answer is lost), or an error code of Slack's own.
+    arrives and the answer is lost), "orphan" (the card of the thread is gone), or an error code of Slack's own.
     """
 
     def __init__(self, http: aiohttp.ClientSession, upstream: str) -> None:
@@ -83,6 +83,10 @@ class SlackServer:
 
     async def command(self, text: str) -> None:
         await self.control("command", channel=CHANNEL, user=ALICE, command="/rcu", text=text)
+
+    async def bot_user(self) -> str:
+        async with self._http.get(f"{self._upstream}/_control/state") as answer:
+            return str((await answer.json())["apps"][0]["botUserId"])
 
     async def messages(self, channel: str = CHANNEL) -> list[dict[str, Any]]:
         async with self._http.get(f"{self._upstream}/_control/messages/{channel}") as answer:
@@ -115,6 +119,10 @@ class SlackServer:
             return web.Response(text="<html>Bad gateway</html>", content_type="text/html", status=502)
         if fault == "cut":
             return await _cut(request)
+        if fault == "orphan":
+            # What Slack does then: the reply goes to the channel, without a word.
+            del arguments["thread_ts"]
+            return web.json_response(await self._forwarded(request, json.dumps(arguments).encode()))
         if fault and fault != "lost":
             return web.json_response({"ok": False, "error": fault})
         answer = await self._forwarded(request, raw)
@@ -164,7 +172,7 @@ class SlackServer:
                 self.acknowledged.append(json.loads(message.data)["envelope_id"])
             await sink.send_str(message.data)
 
-    async def drop_sockets(self) -> None:
+    def drop_sockets(self) -> None:
         for connection in tuple(self._sockets):
             if connection._req is not None and connection._req.transport is not None:
                 connection._req.transport.abort()

@@ -1,0 +1,131 @@
+"""Pages as Slack blocks: within the limits, and no text of a mail acts as markup."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.chats.slack_blocks import MOST_BLOCKS, MOST_CHARACTERS, rendered
+from bot.chats.slack_text import escaped, pieces, plain
+from bot.model import Code, Fields, Level, Page, Text
+
+# Letters that Slack, terminals or our own cutting could stumble over come often.
+hostile = st.text(st.one_of(st.sampled_from("<>&`@!|*_~\n\u202e\x1b\ud800"), st.characters()), max_size=400)
+huge = st.builds(lambda text, times: text * times, hostile, st.integers(0, 80))
+words = st.one_of(hostile, huge, st.sampled_from(["<!channel>", "<@U1>", "@here", "<http://x|y>", "```", "&amp;"]))
+parts = st.one_of(
+    st.builds(Text, words, st.booleans()),
+    st.builds(Code, words),
+    st.builds(Fields, st.lists(st.tuples(words, words), max_size=15).map(tuple)),
+)
+links = st.one_of(st.just(""), st.just("https://lore.kernel.org/r/a@b"), words.map(lambda text: f"https://x/{text}"))
+levels = st.one_of(st.none(), st.sampled_from(Level))
+pages = st.builds(Page, words, links, levels, st.lists(parts, max_size=30).map(tuple))
+
+
+def markup(blocks: tuple[dict[str, Any], ...]) -> Iterator[str]:
+    """Every text that Slack reads for markup."""
+    for block in blocks:
+        for holder in (block.get("text"), *block.get("fields", ()), *block.get("elements", ())):
+            if holder:
+                assert holder["type"] == "mrkdwn"
+                assert holder["verbatim"] is True
+                yield holder["text"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(pages)
+def test_no_page_breaks_slacks_limits(page: Page) -> None:
+    shown = rendered(page)
+    assert 0 < len(shown.blocks) <= MOST_BLOCKS
+    assert len(json.dumps(shown.blocks, ensure_ascii=False)) <= MOST_CHARACTERS
+    assert 0 < len(shown.text) <= 4000
+    for block in shown.blocks:
+        assert len(block.get("text", {}).get("text", "")) <= 3000
+        assert len(block.get("fields", ())) <= 10
+        assert all(0 < len(field["text"]) <= 2000 for field in block.get("fields", ()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(pages)
+def test_the_only_link_is_our_own_and_no_text_pings(page: Page) -> None:
+    shown = rendered(page)
+    link = re.compile(r"<https://[^<>|\s]*\|")
+    for number, text in enumerate((*markup(shown.blocks), shown.text)):
+        # What is left once our headline's link is taken away holds no bracket that Slack would act on.
+        rest = link.sub("", text, count=1).replace(">*", "*", 1) if number == 0 and page.link else text
+        assert "<" not in rest
+        assert ">" not in rest
+        assert not re.search(r"@(here|channel|everyone|group)", rest, re.IGNORECASE)
+        assert re.search(r"&(?!amp;|lt;|gt;)", rest) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(words)
+def test_a_code_fence_opens_and_closes_once(code: str) -> None:
+    for text in list(markup(rendered(Page("h", parts=(Code(code),))).blocks))[1:]:
+        if text.startswith("```"):
+            assert text.endswith("\n```")
+            assert text.count("```") == 2
+            assert "```" not in text[3:-3]
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Cn"])).filter(lambda t: "`" not in t))
+def test_slack_shows_the_very_letters(text: str) -> None:
+    assert html.unescape(escaped(text)).replace("\u200b", "") == text
+
+
+@given(words, st.integers(10, 200))
+def test_pieces_are_whole_and_in_order(text: str, limit: int) -> None:
+    cut = list(pieces(text, limit))
+    assert all(0 < len(piece) <= limit for piece in cut)
+    assert "".join(cut).replace("\n", "") == escaped(text).replace("\n", "")
+    assert all(re.search(r"&(?!amp;|lt;|gt;)", piece) is None for piece in cut)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("check <mailto:a.1@b.org|a.1@b.org>", "check a.1@b.org"),
+        ("check <https://lore.kernel.org/r/a@b.org>", "check https://lore.kernel.org/r/a@b.org"),
+        ("check <https://x.org/a?b=1&amp;c=2|x.org/a>", "check https://x.org/a?b=1&c=2"),
+        ("a &lt; b &amp;&amp; c", "a < b && c"),
+        ("<@U1> hello", "<@U1> hello"),
+    ],
+)
+def test_what_slack_did_to_typed_words_is_undone(typed: str, meant: str) -> None:
+    assert plain(typed) == meant
+
+
+def test_a_page_that_fits_is_shown_whole() -> None:
+    page = Page(
+        "a < b", "https://lore.kernel.org/r/a@b", Level.ERROR, (Text("x & y"), Code("a"), Fields((("author", "Ada"),)))
+    )
+    assert list(markup(rendered(page).blocks)) == [
+        ":red_circle: *<https://lore.kernel.org/r/a@b|a &lt; b>*",
+        "x &amp; y",
+        "```\na\n```",
+        "*author*\nAda",
+    ]
+    assert rendered(page).text == "error: a &lt; b - x &amp; y"
+
+
+def test_a_page_that_is_too_long_is_cut_before_it_is_dropped() -> None:
+    long = Page("h", "https://lore.kernel.org/r/a@b", parts=(Text("first"), *(Code("line\n" * 900),) * 4))
+    texts = list(markup(rendered(long).blocks))
+    assert texts[1] == "first"
+    assert "… cut" in texts[2]
+
+
+def test_a_page_of_endless_parts_ends_in_a_link() -> None:
+    endless = Page("h", "https://lore.kernel.org/r/a@b", parts=(Text("first"), *(Code("<" * 3000),) * 60))
+    texts = list(markup(rendered(endless).blocks))
+    assert "first" in texts[1]
+    assert texts[0] == "*<https://lore.kernel.org/r/a@b|h>*"

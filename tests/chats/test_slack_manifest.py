@@ -1,0 +1,86 @@
+"""The app manifest asks for what the code uses, and for nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+from bot.chats.slack_ears import COMMAND
+from handlers.verbs import commands
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = json.loads((ROOT / "config" / "slack-manifest.json").read_text(encoding="utf-8"))
+SOURCES = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "bot" / "chats").glob("slack*.py"))]
+
+# https://docs.slack.dev/reference/methods and /reference/events: the bot scopes that each needs.
+METHODS = {
+    "auth_test": set(),
+    "chat_delete": {"chat:write"},
+    "chat_postEphemeral": {"chat:write"},
+    "chat_postMessage": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "conversations_history": {"channels:history", "groups:history"},
+    "conversations_list": {"channels:read", "groups:read"},
+    "conversations_replies": {"channels:history", "groups:history"},
+}
+EVENTS = {
+    "app_mention": {"app_mention": {"app_mentions:read"}},
+    "message": {"message.channels": {"channels:history"}, "message.groups": {"groups:history"}},
+}
+
+
+def calls() -> list[ast.Call]:
+    return [node for source in SOURCES for node in ast.walk(source) if isinstance(node, ast.Call)]
+
+
+def methods_called() -> set[str]:
+    """Web API methods: calls on something called ``_client``."""
+    return {
+        call.func.attr
+        for call in calls()
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Attribute)
+        and call.func.value.attr == "_client"
+    }
+
+
+def events_heard() -> set[str]:
+    return {
+        str(call.args[0].value)
+        for call in calls()
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "event" and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_the_scopes_are_those_of_the_methods_events_and_commands_in_use() -> None:
+    needed = {"commands"}.union(*(METHODS[method] for method in methods_called()))
+    needed = needed.union(*(scopes for event in events_heard() for scopes in EVENTS[event].values()))
+    assert MANIFEST["oauth_config"]["scopes"]["bot"] == sorted(needed)
+
+
+def test_the_subscribed_events_are_those_that_are_heard() -> None:
+    wanted = {name for event in events_heard() for name in EVENTS[event]}
+    assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == wanted
+
+
+def test_the_slash_command_is_the_one_that_is_answered() -> None:
+    (command,) = MANIFEST["features"]["slash_commands"]
+    assert command["command"] == COMMAND
+    assert set(re.findall(r"[a-z]+", command["usage_hint"])) == {one.name for one in commands()}
+
+
+def test_socket_mode_is_on_and_nothing_is_asked_for_that_is_not_used() -> None:
+    settings = MANIFEST["settings"]
+    assert settings["socket_mode_enabled"] is True
+    assert settings["interactivity"] == {"is_enabled": False}
+
+
+def test_the_texts_keep_slacks_limits() -> None:
+    """https://docs.slack.dev/reference/app-manifest"""
+    shown = MANIFEST["display_information"]
+    assert len(shown["name"]) <= 35
+    assert len(shown["description"]) <= 140
+    assert 174 <= len(shown["long_description"]) <= 4000
+    assert len(MANIFEST["features"]["slash_commands"][0]["usage_hint"]) <= 1000
