@@ -10,6 +10,7 @@ from bot.mail import runs
 from bot.model import Address, Message, Series, Subject
 
 _LOOSE = timedelta(days=1)  # parts sent without any threading lie this close
+_LOOSE_RUNS = timedelta(hours=1)  # and closer still when each was sent by a command of its own
 _SAME_VERSION = timedelta(days=90)  # the same title and version again: later than this it is other work
 _NO_WORD = re.compile(r"[\W_]+")
 _RFC, _RESEND = "RFC", "RESEND"
@@ -116,11 +117,10 @@ def _is_threaded(members: Sequence[Message], message: Message) -> bool:
 
 def _is_loose(members: Sequence[Message], message: Message) -> bool:
     """Nothing threaded at all, sent at the same time: somebody's mailer does not thread."""
-    if message.parents or any(member.parents for member in members):
+    if message.parents or message.sent_at is None or any(member.parents for member in members):
         return False
-    if runs.run(message.id) or message.sent_at is None:
-        return False
-    return any(member.sent_at and abs(member.sent_at - message.sent_at) < _LOOSE for member in members)
+    apart = _LOOSE_RUNS if runs.run(message.id) else _LOOSE
+    return any(member.sent_at and abs(member.sent_at - message.sent_at) < apart for member in members)
 
 
 def _is_version(series: Series, other: Series) -> bool:

@@ -37,26 +37,28 @@ def parse(raw: RawMail) -> Message | Unreadable:
     said in ``problems``.  A mail without Message-ID is kept under an id made from its sender, date, subject and text,
     because dropping it would lose a patch, and the same mail on two lists still gets the same id.
     """
-    source = f"{raw.feed} {raw.position}".strip()
     if not raw.data.strip():
-        return Unreadable(source, "it is empty", "remove it, or fetch it again if the source has more")
+        return _unreadable(raw, "it is empty", "remove it, or fetch it again if the source has more")
     try:
-        tree = mime.read(raw.data)
-        return _message(source, raw.data, tree)
+        return _message(raw, mime.read(raw.data))
     except mime.TooMuchError as too_much:
-        return Unreadable(source, str(too_much), "look at it by hand; patches come as smaller mails, one change each")
+        return _unreadable(raw, str(too_much), "look at it by hand; patches come as smaller mails, one change each")
     except Exception as fault:  # noqa: BLE001  whatever a crafted mail makes a parser raise, the next mail must be read
         reason = f"its header or parts cannot be parsed ({type(fault).__name__}: {str(fault)[:200]})"
-        return Unreadable(source, reason, "check that the source holds mails as RFC 5322 has them")
+        return _unreadable(raw, reason, "check that the source holds mails as RFC 5322 has them")
 
 
-def _message(source: str, data: bytes, tree: mime.Tree) -> Message | Unreadable:
+def _unreadable(raw: RawMail, reason: str, cure: str) -> Unreadable:
+    return Unreadable(f"{raw.feed} {raw.position}".strip(), reason, cure, raw.position)
+
+
+def _message(raw: RawMail, tree: mime.Tree) -> Message | Unreadable:
     fields = _fields(tree.fields)
     if not _TELLING & fields.keys():
-        if _DIFF.search(data) and b"\0" not in data:
-            return _bare_diff(data)
+        if _DIFF.search(raw.data) and b"\0" not in raw.data:
+            return _bare_diff(raw.data)
         cure = "give a mail, an mbox, or a patch as git format-patch or git diff write it"
-        return Unreadable(source, "it has no mail header and no diff", cure)
+        return _unreadable(raw, "it has no mail header and no diff", cure)
     known = _decoded(fields)
     title = subject.read(_printable(known.subject))
     body, patch_text, odd = _texts(tree.parts)

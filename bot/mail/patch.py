@@ -13,11 +13,12 @@ def of(message: Message) -> Patch | None:
     """The patch in a message.
 
     A cover, a pull request and a reply carry none, whatever they quote.  A mail whose subject does not say PATCH counts
-    when it is no answer to another mail and has a diff: people forget the prefix.  A diff that could not be read gives
-    a patch without files and with problems, so that it is counted and not lost.
+    when it has a diff, for people forget the prefix and tip's robot has its own; as an answer to another mail it must
+    be signed off too, for suggestions are made with diffs.  A diff that could not be read gives a patch without files
+    and with problems, so that it is counted and not lost.
     """
     kind = message.subject.kind
-    if not message.patch_text or kind in _NEVER or (kind is SubjectKind.OTHER and message.parents):
+    if not message.patch_text or kind in _NEVER:
         return None
     files, problems = _files(message)
     if not files and not problems:
@@ -25,6 +26,8 @@ def of(message: Message) -> Patch | None:
     found = trailers.read(message.patch_text)
     if message.patch_text != message.body:
         found = tuple(dict.fromkeys((*trailers.read(message.body), *found)))
+    if kind is SubjectKind.OTHER and message.parents and not _values(found, "signed-off-by"):
+        return None
     base = _values(found, "base-commit")
     return Patch(message, files, found, base[0] if base else "", _values(found, "prerequisite-patch-id"), problems)
 

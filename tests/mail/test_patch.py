@@ -37,9 +37,13 @@ def test_a_new_version_sent_as_an_answer_is_a_patch() -> None:
     assert mail("[PATCH v2] x", "2", to="1")[1] is not None
 
 
-def test_a_diff_under_a_subject_without_patch_counts_unless_it_is_an_answer() -> None:
-    assert mail("KVM: free later", "1")[1] is not None
-    assert mail("KVM: free later", "2", to="1")[1] is None
+def test_a_diff_under_a_subject_without_patch_counts() -> None:
+    assert mail("KVM: free later", "1", body=diff())[1] is not None
+    assert mail("[tip: core/rcu] KVM: free later", "2", to="1")[1] is not None
+
+
+def test_a_diff_in_an_answer_is_a_suggestion_unless_it_is_signed_off() -> None:
+    assert mail("KVM: better so", "2", to="1", body=f"What about\n\n{diff()}")[1] is None
 
 
 def test_a_patch_subject_without_a_diff_is_no_patch() -> None:

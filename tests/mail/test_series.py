@@ -114,6 +114,14 @@ def test_parts_of_one_git_run_are_joined_without_threading() -> None:
     assert one(*parts).missing == ()
 
 
+def test_parts_sent_one_by_one_without_threading_are_joined() -> None:
+    first = mail("[PATCH 1/2] KVM: a", "20240301120000.42-1-ann")
+    second = mail("[PATCH 2/2] KVM: b", "20240301121000.43-1-ann", minute=10)
+    assert one(second, first).missing == ()
+    tomorrow = mail("[PATCH 2/2] KVM: b", "20240302121000.43-1-ann", minute=24 * 60)
+    assert len(grow(first, tomorrow)) == 2
+
+
 def test_the_cover_of_the_same_run_is_waited_for() -> None:
     # git send-email numbered the cover 1, so somebody will see it; it names the series.
     first = mail("[PATCH 1/1] KVM: a", "20240301120000.4242-2-ann", to="20240301120000.4242-1-ann")
