@@ -157,30 +157,43 @@ class PublicInbox:
 
     def _mails(self, epoch: _Epoch, commits: Sequence[str]) -> Generator[RawMail | Unreadable, None, None]:
         """The mails of these commits.  An object that git chokes on costs its own mail alone."""
-        left = list(commits)
         broken = 0
+        for commit, blob in self._blobs(epoch, commits):
+            if isinstance(blob, git.GitError):
+                broken += 1
+                if broken == _BROKEN_IN_A_ROW:
+                    raise git.GitError(f"{broken} mails in a row cannot be read: {blob}")
+                position = f"{epoch.number}:{commit}"
+                yield Unreadable(f"{self.name} {position}", f"git cannot read it: {blob}", _CURE, position)
+            elif blob is not None:
+                broken = 0
+                yield from self._item(epoch, commit, blob)
+
+    def _blobs(
+        self, epoch: _Epoch, commits: Sequence[str]
+    ) -> Iterator[tuple[str, bytes | git.TooBig | git.GitError | None]]:
+        """For each commit its mail, its size, why it cannot be read, or None when it has none."""
+        left = list(commits)
         while left:
             try:
                 with git.objects(epoch.path) as objects:
                     for blob in objects.blobs([f"{commit}:m" for commit in left], self._limit):
-                        commit = left.pop(0)
-                        broken = 0
-                        if blob is not None:
-                            yield self._item(epoch, commit, blob)
-            except git.GitError as fault:
-                broken += 1
-                if broken == _BROKEN_IN_A_ROW:
-                    raise
-                position = f"{epoch.number}:{left[0]}"
-                yield Unreadable(f"{self.name} {position}", f"git cannot read it: {fault}", _CURE, position)
-                left.pop(0)
+                        damaged = blob is None and self._has_mail(epoch, left[0])
+                        yield left.pop(0), git.GitError("its blob is damaged") if damaged else blob
+            except git.GitError as fault:  # it broke down at this one, and starts afresh with the next
+                yield left.pop(0), fault
 
-    def _item(self, epoch: _Epoch, commit: str, blob: bytes | git.TooBig) -> RawMail | Unreadable:
+    def _has_mail(self, epoch: _Epoch, commit: str) -> bool:
+        """Whether a commit of which no blob was given has one: then the blob is damaged, else a mail was taken away."""
+        return bool(git.run(epoch.path, "ls-tree", commit, "m").strip())
+
+    def _item(self, epoch: _Epoch, commit: str, blob: bytes | git.TooBig) -> Iterator[RawMail | Unreadable]:
         position = f"{epoch.number}:{commit}"
         if isinstance(blob, git.TooBig):
             reason = f"{int(blob)} bytes, more than the {self._limit} that a mail may have"
-            return Unreadable(f"{self.name} {position}", reason, "read it by hand", position)
-        return RawMail(self.name, position, blob)
+            yield Unreadable(f"{self.name} {position}", reason, "read it by hand", position)
+        elif blob.strip():  # a mail that was purged is left empty
+            yield RawMail(self.name, position, blob)
 
     def _note(self, reason: str) -> Unreadable:
         return Unreadable(self.name, reason, "nothing to do: mail that was seen before is known by its id")
