@@ -6,6 +6,7 @@ import difflib
 import importlib
 import pkgutil
 from functools import cache
+from types import ModuleType
 
 import handlers.commands
 from handlers.command import Command, UnclearError
@@ -18,15 +19,16 @@ def commands() -> tuple[Command, ...]:
     Raises TypeError when a file in handlers/commands does not hold the one command it is named after, or when two
     commands answer to the same word.
     """
-    found = tuple(_load(module.name) for module in pkgutil.iter_modules(handlers.commands.__path__))
+    stems = [module.name for module in pkgutil.iter_modules(handlers.commands.__path__)]
+    found = tuple(held(stem, importlib.import_module(f"handlers.commands.{stem}")) for stem in stems)
     words = [word for command in found for word in (command.name, *command.aliases)]
     if twice := sorted({word for word in words if words.count(word) > 1}):
         raise TypeError(f"two commands in handlers/commands answer to {twice[0]!r}")
     return tuple(sorted(found, key=lambda command: command.name))
 
 
-def _load(stem: str) -> Command:
-    module = importlib.import_module(f"handlers.commands.{stem}")
+def held(stem: str, module: ModuleType) -> Command:
+    """The command that a module of this name holds.  Raises TypeError when it holds none, or one of another name."""
     command = getattr(module, "COMMAND", None)
     if not isinstance(command, Command) or command.name != stem:
         raise TypeError(f"handlers/commands/{stem}.py must hold COMMAND, a Command called {stem!r}")

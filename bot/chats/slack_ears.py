@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -14,6 +16,7 @@ from bot.chats.slack_errors import TRANSPORT_FAULTS, understood
 from bot.chats.slack_text import plain
 from bot.model import Ask, Page, Reply
 from bot.ports import Answerer
+from bot.report.text import harmless
 
 COMMAND = "/rcu"
 _SPOKEN = {None, "thread_broadcast"}  # other subtypes are edits, joins and the like
@@ -32,7 +35,7 @@ class Ears:
 
     def __init__(self, client: AsyncWebClient, bot_user: str, answer: Answerer, names: Callable[[str], str]) -> None:
         self._client = client
-        self._mention = f"<@{bot_user}>"
+        self._mention = re.compile(rf"<@{re.escape(bot_user)}(\|[^<>]*)?>")
         self._answer = answer
         self._names = names
 
@@ -47,13 +50,15 @@ class Ears:
 
         async def say(reply: Reply) -> None:
             shown = rendered(reply.page)
-            await respond(
+            answer = await respond(
                 text=shown.text,
                 blocks=shown.blocks,
                 response_type="ephemeral" if reply.private else "in_channel",
                 unfurl_links=False,
                 unfurl_media=False,
             )
+            if answer.status_code != HTTPStatus.OK:
+                log.warning("reply.failed", reason=f"the command's response address says HTTP {answer.status_code}")
 
         trigger = str(body.get("trigger_id", ""))
         await self._hear(body["channel_id"], body["user_id"], body.get("text", ""), say, event=f"command {trigger}")
@@ -67,7 +72,7 @@ class Ears:
     async def message(self, event: dict[str, Any]) -> None:
         """A reply in a thread.  One that names the bot comes as a mention, too, and is left to that."""
         spoken = event.get("subtype") in _SPOKEN and event.get("user") and not event.get("bot_id")
-        if spoken and event.get("thread_ts") and self._mention not in event.get("text", ""):
+        if spoken and event.get("thread_ts") and not self._mention.search(event.get("text", "")):
             await self._heard(event, addressed=False)
 
     async def _heard(self, event: dict[str, Any], *, addressed: bool) -> None:
@@ -89,7 +94,7 @@ class Ears:
                     unfurl_media=False,
                 )
 
-        words = event.get("text", "").replace(self._mention, " ")
+        words = self._mention.sub(" ", event.get("text", ""))
         # A message's place and time name it in every event about it, so a repeat under another event id is one, too.
         name = f"message {channel} {event['ts']}"
         await self._hear(channel, user, words, say, event=name, place=thread, addressed=addressed)
@@ -109,7 +114,7 @@ class Ears:
         try:
             reply = await self._answer(ask)
         except Exception:
-            log.exception("asked.failed", words=ask.words)
+            log.exception("asked.failed", words=harmless(ask.words[:200]))
             reply = Reply(Page("That went wrong here; the reason is in the log of gracewatch."))
         if reply is None:
             return

@@ -38,7 +38,9 @@ _TOO_MANY = 429
 def understood(fault: Exception, channel: str) -> ChatError:
     """The ChatError for what the Slack client raised."""
     if not isinstance(fault, SlackApiError):
-        return ChatError(f"Slack did not answer: {type(fault).__name__}: {fault}")
+        # The address of a socket carries a ticket, so it stays out of the text.
+        why = f"HTTP {fault.status}" if isinstance(fault, aiohttp.ClientResponseError) else str(fault)
+        return ChatError(f"Slack did not answer: {type(fault).__name__}: {why}")
     response: Any = fault.response
     # A body that is no JSON is handed over as the HTTP client's own response.
     status = getattr(response, "status_code", None) or getattr(response, "status", 0)

@@ -33,7 +33,7 @@ def page(series: Series, group: Sequence[Finding]) -> Page:
     parts: list[Text | Code] = []
     for number, finding in enumerate(group[:_MOST_SITES]):
         where = _where(finding)
-        parts.append(Text(where if number == 0 else f"{one_line(finding.text, 120)}\n{where}"))
+        parts.append(Text(where if number == 0 else f"Also: {one_line(finding.text, 120)}\n{where}"))
         fresh = [item for item in finding.evidence if item not in shown]
         shown.update(fresh)
         if fresh:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bot.catalog import rules
 from handlers.command import Command, UnclearError
 from handlers.commands.check import message_id
-from handlers.verbs import command, commands
+from handlers.verbs import command, commands, held
 from tests.commands.world import CARD, Bot, bot
 
 EXAMPLES = [pytest.param(one, example, id=example) for one in commands() for example in one.examples]
@@ -24,6 +25,14 @@ async def gracewatch(tmp_path: Path) -> AsyncIterator[Bot]:
 
 def test_every_verb_of_the_product_is_a_command() -> None:
     assert {one.name for one in commands()} >= {"help", "explain", "check", "series", "status", "rules"}
+
+
+def test_a_file_that_holds_no_command_of_its_name_is_an_error_at_once() -> None:
+    empty, misnamed = ModuleType("empty"), ModuleType("misnamed")
+    vars(misnamed)["COMMAND"] = commands()[0]
+    for module in (empty, misnamed):
+        with pytest.raises(TypeError, match=r"handlers/commands/mute.py must hold COMMAND, a Command called 'mute'"):
+            held("mute", module)
 
 
 @pytest.mark.parametrize(("one", "example"), EXAMPLES)

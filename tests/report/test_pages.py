@@ -35,7 +35,7 @@ def test_a_warning_proves_every_claim_with_a_line_and_its_origin() -> None:
 def test_a_second_place_brings_only_evidence_that_was_not_shown() -> None:
     text = render(warning.page(series(), (RELEASE, ERROR_PATH)), 100)
     assert text.count("list_add_rcu(&dev->vm_node") == 1
-    assert "error path frees a node of kvm.devices that readers can see" in text
+    assert "Also: error path frees a node of kvm.devices that readers can see" in text
 
 
 def test_findings_about_one_object_make_one_group() -> None:
