@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from bot.code.flow import Step, StepKind
-from bot.code.flowgraph import MAX_DEPTH, FlowGraph, line_of
+from bot.code.flowgraph import FlowGraph, line_of
 from bot.code.syntax import Node
 from bot.code.vocabulary import GUARD_MAKERS, NO_RETURN
 
@@ -35,8 +35,7 @@ class Expressions(FlowGraph):
 
     def expression(self, node: Node, owner: Node, target: str = "") -> None:
         """The steps of an expression, inner calls first.  ``target`` is the variable that receives its value."""
-        if self.depth >= MAX_DEPTH:
-            self.gap(node)
+        if self.beyond(node):
             return
         self.depth += 1
         node = _unwrapped(node)
@@ -142,8 +141,7 @@ class Expressions(FlowGraph):
         """Lower a condition up to its two outcomes: each operand of && and || is evaluated only where it has to be."""
         if node is None:
             return self.ends, []
-        if self.depth >= MAX_DEPTH:
-            self.gap(node)
+        if self.beyond(node):
             return list(self.ends), list(self.ends)
         self.depth += 1
         node, truth = self._positive(node)

@@ -141,7 +141,7 @@ def name_of(source: Source, function: Node) -> str:
     return source.text(inner) if inner is not None and inner.type == "identifier" else ""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)  # trees are large
 def functions_of(image: Image) -> tuple[Function, ...]:
     """The functions of an image, in order."""
     source = parse(image.text)

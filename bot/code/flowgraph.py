@@ -10,6 +10,8 @@ from bot.code.syntax import Node, Source
 
 MAX_DEPTH = 120
 """Blocks and expressions nested deeper are a GAP: nobody writes them, and they would overflow the stack."""
+_MAX_STEPS = 8000
+"""The rest of a longer function is a GAP: every question about a step may look at all others."""
 _MAX_GUARDS = 64  # each return drops every open guard, so more of them would multiply
 _CODE_WIDTH = 160
 _MAX_ARGUMENT = 2000  # bytes; calls in calls repeat their arguments at each level
@@ -70,6 +72,14 @@ class FlowGraph:
         for end in self.ends:
             self._links[end].append(head)
         self.ends = []
+
+    def beyond(self, node: Node) -> bool:
+        """Whether a node is nested too deep or comes too late to be read; it is a gap then."""
+        if self.depth < MAX_DEPTH and len(self._steps) < _MAX_STEPS:
+            return False
+        if not self._steps or self._steps[-1].kind is not StepKind.GAP:
+            self.gap(node)
+        return True
 
     def gap(self, node: Node) -> None:
         self.add(Step(StepKind.GAP, line_of(node)))

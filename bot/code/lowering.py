@@ -63,8 +63,7 @@ class _Lowering(Expressions):
             )
 
     def statement(self, node: Node) -> None:
-        if self.depth >= MAX_DEPTH:
-            self.gap(node)
+        if self.beyond(node):
             return
         self.depth += 1
         handler = self._handlers.get(node.type)

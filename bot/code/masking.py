@@ -17,6 +17,7 @@ _HIDDEN = re.compile(
     | \#(?:[^\n\\/]|\\[\s\S]|/\*(?s:.*?)(?:\*/|\Z)|/)*+""",
     re.VERBOSE,
 )
+_BLOCK_COMMENT = re.compile(rb"/\*(?s:.*?)(?:\*/|\Z)")
 _PARENTHESIS = re.compile(rb"[()]|^\}", re.MULTILINE)
 _SEPARATOR = re.compile(rb"[(),]")
 _VISIBLE = re.compile(rb"\S")
@@ -32,6 +33,11 @@ class MaskedText:
         self._hidden: list[tuple[int, int]] = []
         for found in _HIDDEN.finditer(original):
             start, end = found.span()
+            opened = _left_open(original, start, end)
+            if opened < end:
+                # The lexer would look for the end of an open comment from every byte of it.
+                self.work[opened:end] = original[opened:end].translate(_BLANK)
+                end = opened
             inside = start + (original[start] in _QUOTES)
             self.work[inside:end] = original[inside:end].translate(_HIDE)
             self._hidden.append((start, end))
@@ -100,3 +106,11 @@ class MaskedText:
             if self.work[start] in b"\f\"'":
                 self.work[start:end] = self.original[start:end]
         return bytes(self.work)
+
+
+def _left_open(text: bytes, start: int, end: int) -> int:
+    """Where the comment begins that nothing closes before the text ends; ``end`` when there is none."""
+    if end < len(text) or text[start] in _QUOTES:
+        return end
+    last = next((found for found in reversed(list(_BLOCK_COMMENT.finditer(text, start, end)))), None)
+    return last.start() if last is not None and not last[0].endswith(b"*/", 2) else end

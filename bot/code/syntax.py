@@ -14,6 +14,7 @@ from bot.code.prepass import prepare
 __all__ = ["Node", "Source", "function_name", "functions", "macro_name", "parse"]
 
 _LANGUAGE = Language(tree_sitter_c.language())
+_MAX_BYTES = 4_000_000  # generated register tables are longer, and have no code; a tree takes a hundred times its text
 _WORD = re.compile(rb"\w+")
 _DEFINER = re.compile(rb"[A-Z_][A-Z_0-9]*\w*[ \t]*\(\s*(\w+)")
 
@@ -32,8 +33,12 @@ class Source:
 
 
 def parse(text: str) -> Source:
-    """Parse C text; errors become ERROR nodes in the tree, never an exception."""
-    original = text.encode("utf-8", "surrogateescape")
+    """Parse C text; errors become ERROR nodes in the tree, never an exception.  A text beyond 4 MB is read so far."""
+    try:
+        original = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair: no byte of any mail, and a text all the same
+        original = text.encode("utf-8", "surrogatepass")
+    original = original[:_MAX_BYTES]
     prepared = prepare(original)
     return Source(original, prepared, Parser(_LANGUAGE).parse(prepared).root_node)
 
