@@ -62,7 +62,7 @@ def _is_part(series: Series, message: Message) -> bool:
     """Does a part that has another key belong here all the same?"""
     subject = message.subject
     members = _members(series)
-    if _joins_cover(series, message):
+    if _joins_cover(series, message) or _takes_place(series, message):
         return True
     if (
         series.expected != max(subject.total or 1, 1)
@@ -85,6 +85,17 @@ def _joins_cover(series: Series, message: Message) -> bool:
         return False
     apart = series.cover is None if subject.index == 0 else not series.patches
     return apart and any(runs.of_one_run(message.id, member.id) for member in _members(series))
+
+
+def _takes_place(series: Series, message: Message) -> bool:
+    """Is this ``[PATCH v6 10/12]``, sent alone, in answer to 10/12 of v5?  Then it is v5 with one part replaced."""
+    subject = message.subject
+    if not subject.index or subject.total != series.expected or subject.version <= series.version:
+        return False
+    ids = set(series.message_ids)
+    nearest = next((parent for parent in message.parents if parent in ids), None)
+    there = next((patch.message for patch in series.patches if patch.index == subject.index), None)
+    return there is not None and there.id == nearest and same_author(there.sender, message.sender)
 
 
 def _sent_again(series: Series, message: Message) -> bool:

@@ -28,8 +28,9 @@ def add(
     a reply, or a cover that adds no base, leaves the state as it is.  A mail that is in the series already changes
     nothing.
 
-    RESEND, and a part of v5.1, join the version that they repeat: a part with another diff takes the place of the
-    earlier one, a part with the same diff changes nothing.  Pull requests are in no series.
+    RESEND, a part of v5.1, and a part of v6 that was sent alone in answer to its forerunner in v5, join the version
+    that they repeat: a part with another diff takes the place of the earlier one, a part with the same diff changes
+    nothing.  Pull requests are in no series.
     """
     kind = message.subject.kind
     if patch is None and kind is not SubjectKind.COVER:
@@ -91,13 +92,17 @@ def _with_patch(patches: tuple[Patch, ...], patch: Patch, problems: list[str]) -
         chosen = min(there, patch, key=lambda one: _rank(one.message))
     else:
         chosen = max(there, patch, key=lambda one: _rank(one.message))
-        if not (there.message.subject.amendment or patch.message.subject.amendment):
+        if _edition(there.message) == _edition(patch.message):
             problems.append(f"patch {patch.index} came twice with other content: the later one counts")
     return tuple(chosen if old is there else old for old in patches)
 
 
-def _rank(message: Message) -> tuple[int, datetime, str]:
-    return message.subject.amendment, message.sent_at or _LONG_AGO, message.id
+def _edition(message: Message) -> tuple[int, int]:
+    return message.subject.version, message.subject.amendment
+
+
+def _rank(message: Message) -> tuple[tuple[int, int], datetime, str]:
+    return _edition(message), message.sent_at or _LONG_AGO, message.id
 
 
 def _derived(series: Series) -> Series:
@@ -113,9 +118,10 @@ def _derived(series: Series) -> Series:
     last = series.patches[-1].index if series.patches else 0
     if last > told:
         problems.append(f"the subjects number a patch {last} of {told}")
-    version = first.message.subject.version if first else head.subject.version
-    if series.cover and first and series.cover.subject.version != version:
+    version = min((patch.message.subject.version for patch in series.patches), default=head.subject.version)
+    if series.cover and series.cover.subject.version != version:
         problems.append(f"the subjects disagree: the cover says v{series.cover.subject.version}, patches v{version}")
+        version = max(version, series.cover.subject.version)
     members = [message for message in (series.cover, *(patch.message for patch in series.patches)) if message]
     bases = [patch.base_commit for patch in series.patches if patch.base_commit]
     return replace(

@@ -193,6 +193,25 @@ def test_part_ten_sent_again_as_v5_1_takes_its_place(parent: str) -> None:
     assert series.message_ids == ("c@x", "p1@x", "n@x")
 
 
+def test_a_part_of_v2_sent_alone_in_answer_to_its_forerunner_takes_its_place() -> None:
+    # c
+    # ├─ p1 [PATCH 1/2]
+    # └─ p2 [PATCH 2/2]
+    #    └─ n [PATCH v2 2/2]
+    done = reviewed(one(COVER, FIRST, SECOND))
+    series = one(mail("[PATCH v2 2/2] KVM: step two", "n", to="p2", references="c p2", minute=30), known=(done,))
+    assert (series.version, series.state, series.problems) == (1, SETTLED, ())
+    assert series.message_ids == ("c@x", "p1@x", "n@x")
+
+
+def test_a_whole_v2_in_answer_to_the_cover_is_a_version_of_its_own() -> None:
+    done = reviewed(one(COVER, FIRST, SECOND))
+    v2 = [mail(f"[PATCH v2 {n}/2] KVM: step {n}", f"n{n}", to="c", minute=30) for n in (1, 2)]
+    old, new = grow(*v2, known=(done,)).values()
+    assert old == done
+    assert (new.version, new.missing, new.thread) == (2, (), done.thread)
+
+
 def test_a_resend_is_the_same_series_and_changes_nothing() -> None:
     done = reviewed(one(COVER, FIRST, SECOND))
     again = [
