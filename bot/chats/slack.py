@@ -11,6 +11,7 @@ import structlog
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -34,8 +35,8 @@ class Slack:
     """A workspace.  Remote ids are message timestamps, which name a message within its channel.
 
     ``channels`` are the channels of the settings, as ``#name`` or id: asks from them carry the name used there.
-    Calls are never repeated by the client, since a post that timed out may have arrived: the outbox looks with ``find``
-    before it tries again.
+    Deliveries are never repeated by the client, since a post that timed out may have arrived: the outbox looks with
+    ``find`` before it tries again.
     """
 
     name = "slack"
@@ -50,6 +51,9 @@ class Slack:
         ping_interval: float = 10,
     ) -> None:
         self._client = AsyncWebClient(token=bot_token, base_url=api_url, retry_handlers=[])
+        # A person waits for these, and an answer that is said twice does no harm.
+        patient = AsyncRateLimitErrorRetryHandler(max_retry_count=3)
+        self._answering = AsyncWebClient(token=bot_token, base_url=api_url, retry_handlers=[patient])
         self._app_token = app_token
         self._channels = tuple(channels)
         self._ping_interval = ping_interval
@@ -125,7 +129,12 @@ class Slack:
         """Methods conversations.replies and conversations.history, page by page."""
         cursor = ""
         for _ in range(_MOST_PAGES):
-            asked: dict[str, Any] = {"channel": place, "include_all_metadata": True, "limit": _PAGE, "cursor": cursor}
+            asked: dict[str, Any] = {
+                "channel": place,
+                "include_all_metadata": True,
+                "limit": _PAGE,
+                "cursor": cursor or None,
+            }
             if thread:
                 answer = await self._client.conversations_replies(ts=thread, **asked)
             else:
@@ -148,7 +157,7 @@ class Slack:
         cursor = ""
         while True:
             answer = await self._client.conversations_list(
-                types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor
+                types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor or None
             )
             for known in answer.get("channels") or ():
                 if known.get("name") == channel.removeprefix("#"):
@@ -184,7 +193,7 @@ class Slack:
         await self._find_channels()
         me = await self._client.auth_test()
         app = AsyncApp(client=self._client)
-        Ears(self._client, str(me["user_id"]), answer, self._name_of).attach(app)
+        Ears(self._answering, str(me["user_id"]), answer, self._name_of).attach(app)
         handler = AsyncSocketModeHandler(app, self._app_token, ping_interval=self._ping_interval)
         try:
             # Asked here and not by connect(), which would go on for ever with a bad token.

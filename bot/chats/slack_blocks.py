@@ -38,11 +38,19 @@ class Rendered:
 def rendered(page: Page) -> Rendered:
     """The page as blocks: whole if it fits, else with its long parts cut, else its first words and the link."""
     blocks: list[dict[str, Any]] = []
-    for attempt in (page, _cut(page, 1000), _cut(page, 200), _shortest(page)):
+    whole = (page,) if _length(page) <= MOST_CHARACTERS else ()  # blocks only add to it, so the rest need not be tried
+    for attempt in (*whole, _cut(page, 1000), _cut(page, 200), _shortest(page)):
         blocks = [block.to_dict() for block in _blocks(attempt)]
         if len(blocks) <= MOST_BLOCKS and len(json.dumps(blocks, ensure_ascii=False)) <= MOST_CHARACTERS:
             break
     return Rendered(_fallback(page), tuple(blocks))
+
+
+def _length(page: Page) -> int:
+    return sum(
+        sum(len(label) + len(value) for label, value in part.pairs) if isinstance(part, Fields) else len(part.text)
+        for part in page.parts
+    )
 
 
 def _title(page: Page) -> str:
@@ -107,7 +115,9 @@ def _shortened(part: Text | Code | Fields, limit: int) -> Text | Code | Fields:
         case Code(text) if len(text) > limit:
             return Code(f"{text[:limit]}\n… cut")
         case Fields(pairs):
-            return Fields(tuple((label, one_line(value, limit)) for label, value in pairs[:_MOST_FIELDS]))
+            kept = [(label, one_line(value, limit)) for label, value in pairs[: _MOST_FIELDS - 1]]
+            more = [("…", f"{len(pairs) - len(kept)} more")] if len(pairs) > len(kept) else []
+            return Fields((*kept, *more))
         case _:
             return part
 

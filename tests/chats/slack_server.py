@@ -52,8 +52,8 @@ def _free_port() -> int:
 class SlackServer:
     """What a test sees of the server.  ``faults`` maps a Web API method to what goes wrong with its next calls.
 
-    Faults: "429" (Retry-After: 7), "500", "html" (a page in place of JSON), "cut" (the call never arrives), "lost" (it
-    arrives and the answer is lost), "orphan" (the card of the thread is gone), or an error code of Slack's own.
+    Faults: "429 7" (Retry-After: 7), "500", "html" (a page in place of JSON), "cut" (the call never arrives), "lost"
+    (it arrives and the answer is lost), "orphan" (the card of the thread is gone), or an error code of Slack's own.
     """
 
     def __init__(self, http: aiohttp.ClientSession, upstream: str) -> None:
@@ -111,8 +111,9 @@ class SlackServer:
         arguments = await _arguments(request, raw)
         self.calls.append((method, arguments))
         fault = self.faults[method].pop(0) if self.faults.get(method) else ""
-        if fault == "429":
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "7"})
+        if fault.startswith("429"):
+            headers = {"Retry-After": fault.removeprefix("429 ")}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
         if fault == "500":
             return web.json_response({"ok": False, "error": "internal_error"}, status=500)
         if fault == "html":

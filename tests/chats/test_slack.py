@@ -136,7 +136,7 @@ async def test_a_post_that_never_arrived_is_not_found(server: SlackServer, slack
 
 
 async def test_slack_may_ask_to_wait(server: SlackServer, slack: Slack) -> None:
-    server.faults["chat.postMessage"] = ["429"]
+    server.faults["chat.postMessage"] = ["429 7"]
     with pytest.raises(ChatError) as caught:
         await slack.post(CHANNEL_NAME, CARD, thread="", delivery="k1")
     assert caught.value.retry_after == timedelta(seconds=7)
@@ -270,6 +270,13 @@ async def test_the_bots_own_words_are_not_answered(server: SlackServer, slack: S
         await server.command("status")
         await heard(server, "you said status")
     assert [ask.words for ask in person.asks] == ["status"]
+
+
+async def test_an_answer_outlasts_a_rate_limit(server: SlackServer, slack: Slack) -> None:
+    async with listening(slack, Person(private=False)):
+        server.faults["chat.postMessage"] = ["429 0"]
+        await server.say(f"<@{await server.bot_user()}> status")
+        await heard(server, "you said status")
 
 
 async def test_an_answer_that_fails_is_told_and_the_next_one_works(server: SlackServer, slack: Slack) -> None:

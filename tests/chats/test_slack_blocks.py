@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import slackblocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,10 @@ def test_no_page_breaks_slacks_limits(page: Page) -> None:
     assert 0 < len(shown.blocks) <= MOST_BLOCKS
     assert len(json.dumps(shown.blocks, ensure_ascii=False)) <= MOST_CHARACTERS
     assert 0 < len(shown.text) <= 4000
+    # A second opinion: slackblocks knows Slack's limits from Slack's own specification, and refuses what breaks them.
+    slackblocks.Message(
+        channel="C1", text=shown.text, blocks=[slackblocks.Block.from_dict(block) for block in shown.blocks]
+    )
     for block in shown.blocks:
         assert len(block.get("text", {}).get("text", "")) <= 3000
         assert len(block.get("fields", ())) <= 10
@@ -122,6 +127,12 @@ def test_a_page_that_is_too_long_is_cut_before_it_is_dropped() -> None:
     texts = list(markup(rendered(long).blocks))
     assert texts[1] == "first"
     assert "… cut" in texts[2]
+
+
+def test_megabytes_are_cut_before_they_are_drawn() -> None:
+    texts = list(markup(rendered(Page("h", parts=(Code("<" * 20_000_000), Text("and then")))).blocks))
+    assert texts[-2].endswith("… cut\n```")
+    assert texts[-1] == "and then"
 
 
 def test_a_page_of_endless_parts_ends_in_a_link() -> None:
