@@ -54,12 +54,13 @@ def wants(series: Series, base: Base) -> Wanted:
     drawn = worlds([patch.files for patch in series.patches], base)
     if not drawn.after:
         return Wanted()
+    near = tuple(sorted({path.rpartition("/")[0] for path, _ in files.files} - {""}))
     mentions = tuple(words for words in _mentions(drawn) if words not in base.asked)
     if mentions:
-        return Wanted(mentions=mentions[:_MAX_MENTIONS]) if len(base.asked) < _MAX_MENTIONS else Wanted()
+        return Wanted(mentions=mentions[:_MAX_MENTIONS], near=near) if len(base.asked) < _MAX_MENTIONS else Wanted()
     names = tuple(name for name in _callees(drawn) if name not in base.asked)
     if names and not any(isinstance(asked, str) for asked in base.asked):
-        return Wanted(definitions=names[:_MAX_DEFINITIONS])
+        return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near)
     return Wanted()
 
 
