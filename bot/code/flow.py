@@ -7,9 +7,12 @@ closely enough for locks and lists.  A branch splits into two ASSUME steps, so t
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+_WORD = re.compile(r"\w+")
 
 
 class StepKind(enum.Enum):
@@ -55,6 +58,22 @@ class Flow:
     @cached_property
     def has_gap(self) -> bool:
         return any(step.kind is StepKind.GAP for step in self.steps)
+
+    def known_at(self, start: int) -> dict[str, bool]:
+        """Conditions that were found true or false on the only way to a step, and that nothing changes behind it."""
+        found: dict[str, bool] = {}
+        seen = {start}
+        assigned: set[str] = set()
+        number = start
+        while len(self.previous[number]) == 1 and (number := self.previous[number][0]) not in seen:
+            seen.add(number)
+            step = self.steps[number]
+            if step.kind is StepKind.ASSUME and not assigned & set(_WORD.findall(step.name)):
+                found.setdefault(step.name, step.truth)
+            elif step.kind is StepKind.ASSIGN:
+                assigned.add(step.name)
+        later = {self.steps[n].name for n in self.after(start) if self.steps[n].kind is StepKind.ASSIGN}
+        return {name: truth for name, truth in found.items() if not later & set(_WORD.findall(name))}
 
     def after(self, start: int, stop: Callable[[Step], bool] = lambda _: False) -> Iterator[int]:
         """Every step that a path from ``start`` reaches, not going beyond steps for which ``stop`` is true.

@@ -92,7 +92,9 @@ class Lifetime:
         if place not in self._frees:
             self._frees[place] = False
             self._frees[place] = (
-                bool(parameter) and next(self.freed(function, 0, parameter, depth - 1), None) is not None
+                bool(parameter)
+                and next(self.freed(function, 0, parameter, depth - 1), None) is not None
+                and not self.defers_elsewhere(function, 0, parameter)
             )
         return self._frees[place]
 
@@ -118,8 +120,11 @@ class Lifetime:
         """
         names = _names(function, variable)
         start = _assigned_at(function, start, variable)
+        known = function.flow.known_at(start)
 
         def ends(step: Step) -> bool:
+            if step.kind is StepKind.ASSUME and known.get(step.name, step.truth) is not step.truth:
+                return True  # nobody comes this way
             if step.kind is StepKind.ASSIGN:
                 return step.name == variable
             if step.kind is StepKind.WALK:
@@ -129,6 +134,14 @@ class Lifetime:
             return step.kind is StepKind.GAP or self.is_wait(step, function) or _defers(step, names)
 
         return sorted(function.flow.after(start, ends))
+
+    def defers_elsewhere(self, function: Function, start: int, variable: str) -> bool:
+        """Whether another way from ``start`` waits, or hands the object over: the free may be for when nobody reads."""
+        names = _names(function, variable)
+        return any(
+            self.is_wait(step, function) or _defers(step, names)
+            for step in (function.flow.steps[number] for number in function.flow.after(start))
+        )
 
     def waits_between(self, function: Function, start: int, end: int) -> bool:
         """Whether some path between two steps waits: then a condition that we do not follow may say when."""
@@ -165,8 +178,11 @@ class Lifetime:
         )
         return any(self._unpublished(fact.where, owner, fact.step) for owner in owners)
 
-    def _unpublished(self, function: Function, variable: str, before: int) -> bool:
+    def _unpublished(self, function: Function, variable: str, before: int, depth: int = _DEPTH) -> bool:
+        """Whether a variable holds an object that was made here, or by every caller, and was not published since."""
         steps = function.flow.steps
+        if variable in function.parameters and depth > 0:
+            return self._made_by_callers(function, function.parameters.index(variable), depth - 1)
         made = {
             number
             for number, step in enumerate(steps)
@@ -181,6 +197,16 @@ class Lifetime:
             and variable == (other.variable if other.kind is FactKind.ADD else other.value)
             for other in self.code.facts(function)
         )
+
+    def _made_by_callers(self, function: Function, place: int, depth: int) -> bool:
+        """Whether all callers, and there is one, hand over an object at ``place`` that nobody else knows yet."""
+        calls = self.code.callers(function)
+        for caller, number in calls:
+            args = caller.flow.steps[number].args if number >= 0 else ()
+            owner = _BASE.match(args[place]) if place < len(args) else None
+            if owner is None or not self._unpublished(caller, owner[1], number, depth):
+                return False
+        return bool(calls)
 
     def excuse(self, function: Function, fact: Fact) -> str:
         """Why no reader can be there when ``fact`` happens, "" when nothing says so."""

@@ -135,6 +135,28 @@ TOO_EARLY = Example(
 """,
 )
 
+ONLY_ON_SUCCESS = Example(
+    "published when all went well, freed when not, behind the same condition",
+    """\
+ struct gadget { struct list_head node; };
+ struct hub { struct list_head gadgets; };
+
++static int gadget_create(struct hub *hub)
++{
++	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
++	int ret = gadget_open(g);
++
++	if (ret >= 0)
++		list_add_rcu(&g->node, &hub->gadgets);
++	hub_done(hub);
++	if (ret >= 0)
++		return ret;
++	kfree(g);
++	return ret;
++}
+""",
+)
+
 STAGING = Example(
     "the list is a local one",
     """\
@@ -185,7 +207,7 @@ NOBODY_YET = Example(
     kfree_rcu(), on the error path.""",
     replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, LEFT_ON_LIST, POINTER),
-    good=(WAITED, TOO_EARLY, STAGING),
+    good=(WAITED, TOO_EARLY, ONLY_ON_SUCCESS, STAGING),
     blind_spots=(NOBODY_YET,),
     replaces=("plain-del-on-rculist", "del-init-on-rculist", "free-without-grace-period"),
 )
@@ -195,11 +217,13 @@ def error_path_frees_published(code: Code) -> Iterator[Hit]:
         shown = who_publishes_and_reads(protection)
         removals = protection.of(FactKind.UNLINK)
         for add in protection.of(FactKind.ADD, rcu=True):
-            if add.head.owner != LOCAL and not code.lifetime.stated(add.where, add):
+            if add.head.owner == LOCAL or code.lifetime.owner_private(add):
+                continue
+            if not code.lifetime.stated(add.where, add):
                 yield from _taken_back(code, add, add.variable, str(add.head), removals, shown)
     for pointer in code.facts.pointers.values():
         for store in pointer.of(FactKind.STORE, rcu=True):
-            if store.value.isidentifier() and not is_null(store.value):
+            if store.value.isidentifier() and not is_null(store.value) and not code.lifetime.owner_private(store):
                 yield from _taken_back(code, store, store.value, str(pointer.field), (), pointer.who_reads())
 
 

@@ -130,6 +130,23 @@ NEVER_PUBLISHED = Example(
 """,
 )
 
+ONE_WAY = Example(
+    "one way hands the object over; the other is for when no reader is left",
+    """\
+ struct port { struct list_head node; struct rcu_head rcu; };
+ struct bridge { struct list_head ports; bool dying; };
+
++static void port_remove(struct bridge *br, struct port *p)
++{
++	list_del_rcu(&p->node);
++	if (!br->dying)
++		kfree_rcu(p, rcu);
++	else
++		kfree(p);
++}
+""",
+)
+
 LAST_PUT = Example(
     "readers take a reference with kref_get_unless_zero() and drop it: the last put frees",
     """\
@@ -155,31 +172,32 @@ LAST_PUT = Example(
     objects that SRCU readers use, the forms with the srcu_struct.""",
     replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, POINTER, REPLACED),
-    good=(WAITS, NEVER_PUBLISHED),
+    good=(WAITS, NEVER_PUBLISHED, ONE_WAY),
     blind_spots=(LAST_PUT,),
 )
 def free_without_grace_period(code: Code) -> Iterator[Hit | Excused]:
     """An object is unlinked by RCU's rules and then freed with no grace period between."""
     for unlink in unlinks(code.facts, code.lifetime, rcu=True):
-        fact = unlink.fact
-        freed = next(code.lifetime.freed(fact.where, fact.step, fact.variable), None)
-        if freed is None:
-            continue
-        if unlink.excuse:
-            yield Excused(str(unlink.head), fact.evidence(Role.EXCUSED, unlink.excuse), unlink.excuse)
-        else:
-            yield _warning(fact, str(unlink.head), fact.variable, freed, who_publishes_and_reads(unlink.protection))
+        shown = who_publishes_and_reads(unlink.protection)
+        yield from _freed(code, unlink.fact, unlink.fact.variable, str(unlink.head), unlink.excuse, shown)
     for retired in retirements(code.facts):
-        fact = retired.fact
-        freed = next(code.lifetime.freed(fact.where, fact.step, retired.old), None)
-        if freed is None:
-            continue
-        excuse = code.lifetime.excuse(fact.where, fact)
-        subject = str(retired.protection.field)
-        if excuse:
-            yield Excused(subject, fact.evidence(Role.EXCUSED, excuse), excuse)
-        else:
-            yield _warning(fact, subject, retired.old, freed, retired.protection.who_reads())
+        fact, pointer = retired.fact, retired.protection
+        if not code.lifetime.owner_private(fact):
+            excuse = code.lifetime.excuse(fact.where, fact)
+            yield from _freed(code, fact, retired.old, str(pointer.field), excuse, pointer.who_reads())
+
+
+def _freed(
+    code: Code, removal: Fact, variable: str, subject: str, excuse: str, shown: tuple[Evidence, ...]
+) -> Iterator[Hit | Excused]:
+    function = removal.where
+    freed = next(code.lifetime.freed(function, removal.step, variable), None)
+    if freed is None or code.lifetime.defers_elsewhere(function, removal.step, variable):
+        return
+    if excuse:
+        yield Excused(subject, removal.evidence(Role.EXCUSED, excuse), excuse)
+    else:
+        yield _warning(removal, subject, variable, freed, shown)
 
 
 def _warning(fact: Fact, subject: str, variable: str, freed: Freed, readers: tuple[Evidence, ...]) -> Hit:

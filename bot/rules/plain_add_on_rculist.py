@@ -112,6 +112,37 @@ CONSTRUCTOR = Example(
 """,
 )
 
+MADE_BY_CALLER = Example(
+    "a helper fills what its only caller is making",
+    """\
+ struct gadget { struct list_head node; };
+ struct hub { struct list_head gadgets; };
+
+ static void hub_poke(struct hub *hub)
+ {
+ 	struct gadget *g;
+
+ 	guard(rcu)();
+ 	list_for_each_entry_rcu(g, &hub->gadgets, node)
+ 		poke(g);
+ }
+
++static void hub_fill(struct hub *hub, struct gadget *first)
++{
++	list_add_tail(&first->node, &hub->gadgets);
++}
++
++static struct hub *hub_make(struct gadget *first)
++{
++	struct hub *hub = kzalloc(sizeof(*hub), GFP_KERNEL);
++
++	if (hub)
++		hub_fill(hub, first);
++	return hub;
++}
+""",
+)
+
 BEFORE_READERS = Example(
     "boot code that runs before any reader does",
     """\
@@ -143,7 +174,7 @@ BEFORE_READERS = Example(
     before it sees what the object holds.""",
     instead="list_add_rcu(), list_add_tail_rcu(), hlist_add_head_rcu(), hash_add_rcu(): they order the stores.",
     bad=(READER_ADDED, SECOND_ADD),
-    good=(OTHER_HEAD, CONSTRUCTOR),
+    good=(OTHER_HEAD, CONSTRUCTOR, MADE_BY_CALLER),
     blind_spots=(BEFORE_READERS,),
 )
 def plain_add_on_rculist(code: Code) -> Iterator[Hit]:

@@ -84,6 +84,24 @@ REFERENCED = Example(
 """,
 )
 
+FLAGGED = Example(
+    "a flag says whether the module that owns the operations was pinned",
+    """\
++static int gadget_build(struct hub *hub)
++{
++	struct gadget_ops *ops;
++	bool found = false;
++
++	rcu_read_lock();
++	ops = rcu_dereference(hub->ops);
++	if (ops && ops->build && try_module_get(ops->owner))
++		found = true;
++	rcu_read_unlock();
++	return found ? ops->build(hub) : -EOPNOTSUPP;
++}
+""",
+)
+
 CALLER_HOLDS = Example(
     "the caller's section lasts, as the comment says",
     """\
@@ -135,7 +153,7 @@ FOR_EVER = Example(
     and what it points to may be somebody else's by now.""",
     instead="Leave the section after the last use, copy the value out, or take a reference inside it.",
     bad=(SLOT, FOUND),
-    good=(REFERENCED, CALLER_HOLDS),
+    good=(REFERENCED, FLAGGED, CALLER_HOLDS),
     blind_spots=(FOR_EVER,),
 )
 def pointer_used_after_unlock(code: Code) -> Iterator[Hit]:
@@ -174,7 +192,10 @@ def _used_outside(function: Function, load: int, variable: str) -> int | None:
     def ends(step: Step) -> bool:
         return step.kind is StepKind.GAP or _takes_anew(step, variable) or _keeps(step, variable)
 
-    for number in sorted(flow.after(start, ends)):
+    reached = sorted(flow.after(start, ends))
+    if any(_keeps(flow.steps[number], variable) for number in flow.after(start)):
+        return None  # some way takes a reference, and a flag may say which way was gone
+    for number in reached:
         if variable in flow.steps[number].uses and number != start and not _anything_held(function, number):
             return number if sections else None
     return None
