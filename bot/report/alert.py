@@ -33,7 +33,10 @@ def compose(
     heard = Life(bar.over(life.new), bar.over(life.still_open), bar.over(life.fixed), bar.over(life.again))
     if not followed and not any((heard.new, heard.still_open, heard.fixed, heard.again)):
         return Quiet("", _why_quiet(review))
-    replies = (*_replies(series, heard.new, ""), *_replies(series, heard.again, f"@v{series.version}"))
+    replies = (
+        *_replies(series, heard.new, review.base),
+        *_replies(series, heard.again, review.base, f"@v{series.version}"),
+    )
     return Alert(series.thread, card(series, review, heard, versions), replies)
 
 
@@ -43,12 +46,12 @@ def _why_quiet(review: Review) -> str:
     return f"{len(review.findings)} found, none above the bar of the channel"
 
 
-def _replies(series: Series, findings: Sequence[Finding], again: str) -> Iterator[tuple[str, Page]]:
+def _replies(series: Series, findings: Sequence[Finding], base: str, again: str = "") -> Iterator[tuple[str, Page]]:
     """One page for each object.  What comes back in a later version is told again, so its name carries the version."""
     groups = warning.by_object(findings)
     for group in groups[:_MOST_REPLIES]:
         name = min(finding.fingerprint for finding in group)
-        yield name + again, warning.page(series, group)
+        yield name + again, warning.page(series, group, base)
     if rest := groups[_MOST_REPLIES:]:
         objects = ", ".join(group[0].subject for group in rest)
         name = min(finding.fingerprint for group in rest for finding in group)

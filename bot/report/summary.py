@@ -23,7 +23,7 @@ def of_series(series: Series, review: Review) -> tuple[Page, ...]:
     said += [Text(note, quiet=True) for note in notes(series, review)]
     said += [Text(f"quiet: {one_line(quiet.reason, 200)} ({quiet.rule})", quiet=True) for quiet in _excused(review)]
     head = Page(f"{title}{version}, {one_line(series.author.name, 80)}", links.of_series(series), parts=tuple(said))
-    return (head, *(warning.page(series, group) for group in warning.by_object(review.findings)))
+    return (head, *(warning.page(series, group, review.base) for group in warning.by_object(review.findings)))
 
 
 def one_page(series: Series, review: Review) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.model import Code, Evidence, Finding, Page, Role, Series, Text
+from bot.model import Code, Context, Evidence, Finding, Page, Role, Series, Text
 from bot.report import links
 from bot.report.bar import worst
 from bot.report.text import one_line
@@ -22,11 +22,11 @@ def by_object(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], ...]:
     return tuple(tuple(sorted(group, key=lambda finding: -finding.confidence)) for group in groups.values())
 
 
-def page(series: Series, group: Sequence[Finding]) -> Page:
+def page(series: Series, group: Sequence[Finding], base: str = "") -> Page:
     """One page for the findings about one object.
 
     The first line names primitive and object.  Each site says where it is and whether the diff touches it, and brings
-    the evidence that the sites above it did not already show.
+    the evidence that the sites above it did not already show.  ``base`` is the tree's name, as in Review.base.
     """
     first = group[0]
     shown: set[Evidence] = set()
@@ -37,7 +37,7 @@ def page(series: Series, group: Sequence[Finding]) -> Page:
         fresh = [item for item in finding.evidence if item not in shown]
         shown.update(fresh)
         if fresh:
-            parts.append(Code("\n".join(line for item in fresh for line in _evidence(series, item))))
+            parts.append(Code("\n".join(line for item in fresh for line in _evidence(series, item, base))))
         if said := "\n".join(text for text in (finding.question, finding.cure) if text):
             parts.append(Text(said))
     if len(group) > _MOST_SITES:
@@ -52,7 +52,7 @@ def _where(finding: Finding) -> str:
     return f"{one_line(finding.path, 200)}:{finding.line}{function}, {touched}"
 
 
-def _evidence(series: Series, item: Evidence) -> Iterator[str]:
+def _evidence(series: Series, item: Evidence, base: str) -> Iterator[str]:
     """A quoted line under its role, and below it the place and the origin; words alone where nothing was found."""
     if not item.line:
         yield f"{item.role:<{_COLUMN}}  {one_line(item.code, _CODE_WIDTH)}"
@@ -60,20 +60,26 @@ def _evidence(series: Series, item: Evidence) -> Iterator[str]:
     mark = "+ " if item.origin.startswith("patch") else "  "
     yield f"{item.role:<{_COLUMN}}{mark}{one_line(item.code, _CODE_WIDTH)}"
     function = f" {one_line(item.function, 80)}()" if item.function else ""
-    origin = _origin(series, item.origin)
+    origin = _origin(series, item.origin, base)
     yield f"{'':<{_COLUMN}}  {one_line(item.path, 200)}:{item.line}{function}{origin}"
     if item.note:
         yield f"{'':<{_COLUMN}}  {one_line(item.note, _CODE_WIDTH)}"
 
 
-def _origin(series: Series, origin: str) -> str:
+def _origin(series: Series, origin: str, base: str) -> str:
     if origin.startswith("patch "):
         return f", {origin}/{series.expected}" if series.expected > 1 else ", this patch"
-    return {"base": ", as in the base", "hunk": ", as the diff shows it", "": ""}.get(origin, f", {origin}")
+    name = one_line(base, 80) or "the base"
+    return {"base": f", as in {name}", "hunk": ", as the diff shows it", "": ""}.get(origin, f", {origin}")
+
+
+def _rule(finding: Finding) -> str:
+    seen = ", seen in the diff alone" if finding.context is Context.HUNK else ""
+    return f"{finding.rule} (confidence {finding.confidence:g}{seen})"
 
 
 def _small_print(group: Sequence[Finding]) -> str:
-    rules = dict.fromkeys(f"{finding.rule} (confidence {finding.confidence:g})" for finding in group)
+    rules = dict.fromkeys(_rule(finding) for finding in group)
     sources = dict.fromkeys(finding.source for finding in group if finding.source)
     # One checklist item: the first finding's.
     return ", ".join(rules) + "".join(f" · {source}" for source in list(sources)[:1])

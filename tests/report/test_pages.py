@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.catalog import rules
-from bot.model import Quiet, Scan, Unreadable
+from bot.model import Context, Quiet, Scan, Unreadable
 from bot.report import explain, links, summary, warning
 from bot.report.text import render
 from tests.report.making import ERROR_PATH, EXCUSED, OTHER, RELEASE, review, series
@@ -17,10 +17,10 @@ virt/kvm/kvm_main.c:4787 kvm_device_release(), not touched by the diff
     publish  + list_add_rcu(&dev->vm_node, &kvm->devices);
                virt/kvm/kvm_main.c:4870 kvm_ioctl_create_device(), this patch
     remove     list_del(&dev->vm_node);
-               virt/kvm/kvm_main.c:4787 kvm_device_release(), as in the base
+               virt/kvm/kvm_main.c:4787 kvm_device_release(), as in linux-6.12
     wait       no grace period between removal and free
     excused    list_del(&dev->vm_node);
-               virt/kvm/kvm_main.c:1297 kvm_destroy_devices(), as in the base
+               virt/kvm/kvm_main.c:1297 kvm_destroy_devices(), as in linux-6.12
                the last reference is gone
 Can kvm_device_release() run while a reader is on the list?
 If so: list_del_rcu() and a grace period before dev is freed.
@@ -29,7 +29,12 @@ plain-del-on-rculist (confidence 0.9) · Documentation/RCU/checklist.rst item 4c
 
 
 def test_a_warning_proves_every_claim_with_a_line_and_its_origin() -> None:
-    assert render(warning.page(series(), (RELEASE,)), 100) == WARNING
+    assert render(warning.page(series(), (RELEASE,), "linux-6.12"), 100) == WARNING
+
+
+def test_a_warning_from_a_diff_alone_says_so() -> None:
+    text = render(warning.page(series(), (replace(RELEASE, context=Context.HUNK),)), 200)
+    assert "plain-del-on-rculist (confidence 0.9, seen in the diff alone)" in text
 
 
 def test_a_second_place_brings_only_evidence_that_was_not_shown() -> None:
