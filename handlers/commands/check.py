@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from bot.model import Ask, Page, Reply, Series, Text
 from bot.report import summary
@@ -40,7 +40,7 @@ def message_id(words: str) -> str:
     Raises UnclearError when there is none.  Nothing is fetched: the address only carries the id.
     """
     text = words.strip().strip("<>").removeprefix("id:").removeprefix("mid:")
-    places = urlsplit(text).path.split("/") if text.startswith(("http://", "https://")) else [text]
+    places = re.split(r"[/?#]", text)[3:] if text.startswith(("http://", "https://")) else [text]
     for place in places:
         if found := _MESSAGE_ID.fullmatch(unquote(place)):
             return found[0]

@@ -75,3 +75,16 @@ def _put_a_folder_in_its_place(folder: Path) -> None:
     for file in folder.glob("gracewatch.db*"):
         file.unlink()
     (folder / "gracewatch.db").mkdir()
+
+
+HOSTILE = [
+    "\x00", "--here", "check https://[::1", "check \ud800@x", "check a@b\x00c", "series \ud800", "series %' OR 1=1 --",
+    "series " + "_%" * 300, "explain " + "x" * 10_000, "explain \u202e", "help help help", "check " + "@" * 900,
+    "?" * 900, "check https://user:secret@lore.kernel.org/kvm/", "check https://lore.kernel.org/a%2Fb@c/%zz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+async def test_no_words_make_it_fail(gracewatch: Bot, words: str) -> None:
+    assert await gracewatch.say(words, place=CARD)
+    await gracewatch.hear(words, place=CARD, addressed=False)
