@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TypeAlias
 
 from bot.mail import kinship, runs
@@ -12,6 +13,7 @@ from bot.model import Message, Patch, Series, SubjectKind
 
 Letter: TypeAlias = tuple[Message, Patch | None]
 
+_MOST_KIN = 100
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,7 +47,9 @@ class Assembly:
         return tuple(settle(series, now) for series in self._series.values())
 
     def _known(self, marks: Iterable[tuple[str, str]]) -> dict[str, Series]:
-        return {key: self._series[key] for mark in marks for key in self._marks.get(mark, ())}
+        """Those with one of these marks; of very many the newest, so that a thousand mails of one title stay cheap."""
+        keys = (key for mark in marks for key in islice(reversed(self._marks.get(mark, {})), _MOST_KIN))
+        return {key: self._series[key] for key in keys}
 
 
 def assemble(letters: Iterable[Letter], now: datetime) -> tuple[Series, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from bot.mail import runs
 from bot.model import Address, Message, Series, Subject
@@ -53,6 +54,7 @@ def same_author(one: Address, other: Address) -> bool:
     )
 
 
+@lru_cache(maxsize=10_000)
 def plain(title: str) -> str:
     """A title without what changes between two sendings: case, blanks, punctuation."""
     return _NO_WORD.sub(" ", title.casefold()).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from drawing import BOB, mail, patch_text
@@ -87,6 +88,13 @@ def test_a_reply_is_found_even_when_it_is_older_than_its_patch_by_a_wrong_clock(
     reply = mail("Re: [PATCH] KVM: a", "r", to="p", sender=BOB, minute=5, body="no\n")
     (series,) = assemble([reply, patch], NOW)
     assert [one.id for one in series.replies] == ["r@x"]
+
+
+def test_thousands_of_mails_of_one_title_are_put_together() -> None:
+    message, patch = mail("[PATCH] KVM: fix typo", "t")
+    assert patch is not None
+    many = [replace(message, id=f"t{number}@x") for number in range(3000)]
+    assert len(assemble([(one, replace(patch, message=one)) for one in many], NOW)) == 3000
 
 
 def test_nothing_gives_nothing() -> None:
