@@ -60,18 +60,18 @@ class Lifetime:
 
     def __init__(self, code: WorldFacts) -> None:
         self.code = code
-        self._waits: dict[Function, bool] = {}
-        self._frees: dict[tuple[Function, str], bool] = {}
+        self._waits: dict[tuple[Function, int], bool] = {}
+        self._frees: dict[tuple[Function, str, int], bool] = {}
 
     # -- waits
 
     def waits(self, function: Function, depth: int = _DEPTH) -> bool:
         """Whether a function holds a grace period inside, itself or in a callee of this world."""
-        if function not in self._waits:
-            self._waits[function] = False  # recursion ends here
+        place = (function, depth)
+        if place not in self._waits:
             steps = (step for step in function.flow.steps if step.kind is StepKind.CALL)
-            self._waits[function] = any(self.is_wait(step, function, depth - 1) for step in steps)
-        return self._waits[function]
+            self._waits[place] = any(self.is_wait(step, function, depth - 1) for step in steps)
+        return self._waits[place]
 
     def is_wait(self, step: Step, function: Function, depth: int = _DEPTH) -> bool:
         """Whether a step waits for readers: a grace period, or a callee that has one inside."""
@@ -88,9 +88,9 @@ class Lifetime:
 
     def frees(self, function: Function, parameter: str, depth: int = _DEPTH) -> bool:
         """Whether a function frees what its parameter points to, with no grace period before."""
-        place = (function, parameter)
+        place = (function, parameter, depth)
         if place not in self._frees:
-            self._frees[place] = False
+            self._frees[place] = False  # recursion ends here
             self._frees[place] = (
                 bool(parameter)
                 and next(self.freed(function, 0, parameter, depth - 1), None) is not None

@@ -191,11 +191,20 @@ class WorldFacts:
             if field.owner != LOCAL and (field in declared or any(fact.rcu for fact in facts))
         }
 
+    @cached_property
+    def _mentioning(self) -> Mapping[str, tuple[Function, ...]]:
+        """The functions in which the name of a function stands."""
+        found: dict[str, list[Function]] = {}
+        for function in self.functions:
+            for name in function.words & self.by_name.keys():
+                found.setdefault(name, []).append(function)
+        return {name: tuple(functions) for name, functions in found.items()}
+
     def callers(self, function: Function) -> tuple[tuple[Function, int], ...]:
         """Who names a function, and at which step; step -1 where the name is not called (passed, or put in a table)."""
         found: list[tuple[Function, int]] = []
-        for caller in self.functions:
-            if caller is function or function.name not in caller.words:
+        for caller in self._mentioning.get(function.name, ()):
+            if caller is function:
                 continue
             if function.static and caller.path != function.path:
                 continue
