@@ -86,7 +86,8 @@ class Directory:
 
     def _read(self, path: str) -> bytes | None:
         try:
-            return _bytes(self.path / path, [])
+            with open(f"{self.path}/{path}", "rb", buffering=0) as file:  # noqa: PTH123  as above
+                return file.read()
         except OSError:
             return None
 

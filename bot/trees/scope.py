@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 _SOURCE = (".c", ".h")
+# Names of folders that tell a place and not a subsystem.
+_NO_NAMES = frozenset({"asm", "boot", "configs", "core", "include", "kernel", "lib", "linux", "mm", "net", "uapi"})
 _MAX_KNOWN = 32
 # They mention kernel names without being part of the kernel.
 _ASIDE = frozenset({"Documentation", "samples", "scripts", "tools"})
@@ -45,7 +47,7 @@ def nearest(paths: Iterable[str], near: Sequence[str]) -> list[str]:
     """
     places = tuple(PurePosixPath(place).parts for place in near)
     subsystems = {_subsystem(place) for place in places if place}
-    names = {subsystem[-1] for subsystem in subsystems if len(subsystem) > 1}
+    names = {subsystem[-1] for subsystem in subsystems if len(subsystem) > 1} - _NO_NAMES
     aside = _ASIDE - {place[0] for place in places if place}
     ranked: list[tuple[int, int, str]] = []
     for path in paths:

@@ -199,3 +199,15 @@ async def test_a_tree_that_is_gone_is_a_tree_error_with_a_cure(build: Build, pla
     shutil.rmtree(path)
     with pytest.raises(TreeError, match=r"tree .*(mount it again|name a git repository)"):
         await tree.answer(Wanted(files=((MAIN, ""),)))
+
+
+async def test_a_folder_of_headers_is_no_subsystem_with_namesakes(build: Build, place: Path) -> None:
+    for path in (
+        "arch/x86/include/asm/a.h",
+        "arch/arm64/include/asm/b.h",
+        "drivers/x/include/c.h",
+        "include/linux/d.h",
+    ):
+        write(place, path, "int marked;\n")
+    answer = await build(place).answer(Wanted(mentions=(("marked",),), near=("arch/x86/include/asm",)))
+    assert set(answer.texts) == {"arch/x86/include/asm/a.h", "include/linux/d.h"}
