@@ -29,8 +29,9 @@ class Mail(Shelf):
 
     async def known_messages(self, message_ids: Sequence[str]) -> frozenset[str]:
         new = [name for name in dict.fromkeys(message_ids) if name not in self._known]
-        found = {name for (name,) in await self.rows_for(select(schema.messages.c.id), schema.messages.c.id, new)}
-        self._known |= {name: name in found for name in new}
+        if new:
+            found = {name for (name,) in await self.rows_for(select(schema.messages.c.id), schema.messages.c.id, new)}
+            self._known |= {name: name in found for name in new}
         return frozenset(name for name in message_ids if self._known[name])
 
     async def foresee(self, messages: Sequence[Message]) -> None:

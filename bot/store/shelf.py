@@ -18,7 +18,7 @@ from bot.store.work import Work
 
 Mark = tuple[str, str]  # a column that kin have in common, and its value
 TABLE = schema.series.c
-GREATEST_VERSION = 2**62  # a mail may claim any number; the column orders versions, the head keeps what was claimed
+GREATEST = 2**62  # a mail may claim any version; the column orders versions, the head keeps what was claimed
 
 
 def likeness(author: Address, title: str) -> str:
@@ -53,10 +53,11 @@ class Shelf(Work):
 
     async def series_of(self, message_ids: Sequence[str]) -> tuple[Series, ...]:
         new = [name for name in dict.fromkeys(message_ids) if name not in self._asked_messages]
-        table = schema.members.c
-        for message, key in await self.rows_for(select(table.message, table.series), table.message, new):
-            self._by_message[message][key] = None
-        self._asked_messages.update(new)
+        if new:
+            table = schema.members.c
+            for message, key in await self.rows_for(select(table.message, table.series), table.message, new):
+                self._by_message[message][key] = None
+            self._asked_messages.update(new)
         return await self._held(key for name in message_ids for key in self._by_message.get(name, ()))
 
     async def kin(self, series: Series) -> tuple[Series, ...]:
@@ -125,7 +126,7 @@ class Shelf(Work):
         """Bring in all series that have one of these marks."""
         new = wanted - self._asked
         keys: dict[str, None] = {}
-        for kind in ("likeness", "thread", "change_id"):
+        for kind in sorted({kind for kind, _ in new}):
             values = sorted(value for name, value in new if name == kind)
             for (key,) in await self.rows_for(select(TABLE.key).order_by(TABLE.id), TABLE[kind], values):
                 keys[key] = None
@@ -182,7 +183,7 @@ def _row(series: Series, head: Head) -> dict[str, Any]:
     return {
         "key": series.key,
         "thread": series.thread,
-        "version": min(series.version, GREATEST_VERSION),
+        "version": max(-GREATEST, min(series.version, GREATEST)),
         "likeness": likeness(series.author, series.title),
         "change_id": series.change_id,
         "state": series.state.value,
