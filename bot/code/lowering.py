@@ -8,7 +8,7 @@ from bot.code.expressions import Expressions
 from bot.code.flow import Flow, Step, StepKind
 from bot.code.flowgraph import MAX_DEPTH, Loop, line_of
 from bot.code.fragment import GAP
-from bot.code.spelling import split_arguments, tight
+from bot.code.spelling import split_arguments
 from bot.code.syntax import Node, Source, macro_name
 
 
@@ -160,9 +160,10 @@ class _Lowering(Expressions):
     def _macro_arguments(self, node: Node) -> tuple[str, ...]:
         """The arguments of an iterator macro, split at commas outside brackets in the original text."""
         condition = node.child_by_field_name("condition")
-        text = self.text(condition) if condition is not None else ""
-        inner = text[text.find("(") + 1 : text.rfind(")")] if "(" in text else text
-        return tuple(tight(part) for part in split_arguments(inner))
+        text = self.between(condition.start_byte, condition.end_byte) if condition is not None else ""
+        inner = text[text.find("(") + 1 :]
+        inner = inner.removesuffix(")") if text.startswith("(") else inner
+        return tuple(part.strip() for part in split_arguments(inner))
 
     def _walk(self, node: Node, macro: str) -> None:
         condition = node.child_by_field_name("condition")
