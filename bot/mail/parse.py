@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.header import decode_header
 from email.message import Message as Mime
 
 from mailparser import MailParser  # type: ignore[import-untyped]  # the library has no types
@@ -59,16 +61,16 @@ def _message(raw: RawMail, tree: mime.Tree) -> Message | Unreadable:
             return _bare_diff(raw.data)
         cure = "give a mail, an mbox, or a patch as git format-patch or git diff write it"
         return _unreadable(raw, "it has no mail header and no diff", cure)
-    known = _decoded(fields)
+    known, undecoded = _decoded(fields)
     title = subject.read(_printable(known.subject))
     body, patch_text, odd = _texts(tree.parts)
-    sent, wrong_date = dates.believed(_utc(known.date), fields.get("received", ("",))[0])
-    problems = [*tree.problems, *odd, wrong_date, *_header_problems(fields)]
+    sent, wrong_date = dates.believed(known.date, fields.get("received", ("",))[0])
+    problems = [*tree.problems, *odd, undecoded, wrong_date, *_header_problems(fields)]
     own, wrong_id = _own_id(fields, body)
     return Message(
         id=own,
         subject=title,
-        sender=_sender(known.from_),
+        sender=known.sender,
         sent_at=sent,
         lists=_lists(fields),
         parents=_parents(fields, own),
@@ -105,19 +107,38 @@ def _clean(value: str) -> str:
         return data.decode("latin-1")
 
 
-def _decoded(fields: Mapping[str, tuple[str, ...]]) -> MailParser:
-    """Sender, subject and date, decoded by mail-parser from those three fields alone.
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The three fields that have to be decoded."""
 
-    It would also read the body, and normalise it (NFC), and parse each address of long To fields twice.
+    subject: str
+    sender: Address
+    date: datetime | None
+
+
+def _decoded(fields: Mapping[str, tuple[str, ...]]) -> tuple[_Head, str]:
+    """Sender, subject and date, decoded by mail-parser from those three fields alone, and what went wrong ("").
+
+    It would also read the body, and normalise it (NFC), and parse each address of long To fields twice.  A field that
+    it cannot decode is taken as it stands: a broken name must not cost a patch.
     """
+    said = {name: fields[name][0][:_LONGEST_SUBJECT] for name in _ASKED & fields.keys()}
+    try:
+        for value in said.values():
+            decode_header(value)  # mail-parser would put what it cannot decode, a stranger's text, into the log
+        return _asked(said), ""
+    except Exception:  # noqa: BLE001  broken encoded words raise whatever the codec in them raises
+        plain = {name: value.replace("=?", "= ?").replace("\0", " ") for name, value in said.items()}
+        return _asked(plain), "an encoded header field is broken and was taken as it stands"
+
+
+def _asked(said: Mapping[str, str]) -> _Head:
     head = Mime()
-    for name in _ASKED & fields.keys():
-        head[name] = fields[name][0][:_LONGEST_SUBJECT]
-    return MailParser(head)
-
-
-def _utc(when: datetime | None) -> datetime | None:
-    return when.replace(tzinfo=UTC) if when and when.tzinfo is None else when
+    for name, value in said.items():
+        head[name] = value
+    known = MailParser(head)
+    date: datetime | None = known.date
+    return _Head(known.subject, _sender(known.from_), date.replace(tzinfo=UTC) if date and not date.tzinfo else date)
 
 
 def _printable(text: str) -> str:

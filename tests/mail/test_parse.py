@@ -168,6 +168,17 @@ def test_an_encoded_subject_and_name_are_decoded() -> None:
     assert (got.subject.kind, got.subject.title) == (SubjectKind.PATCH, "KVM: änderung")
 
 
+@pytest.mark.parametrize("word", ["=?utf-8?B?QUFBQ?=", "=?nul\0l?q?a?=", "=?utf-8?B?5ou\u00d4?="])
+def test_a_broken_encoded_word_costs_neither_the_mail_nor_a_line_in_the_log(
+    word: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    got = message(raw(f"[PATCH] {word}", "1", sender=f"{word} <ann@example.org>"))
+    assert got.subject.kind is SubjectKind.PATCH
+    assert got.sender.email == "ann@example.org"
+    assert got.problems == ("an encoded header field is broken and was taken as it stands",)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("raw_name", ["Jörg".encode(), "Jörg".encode("latin-1")])
 def test_raw_bytes_in_a_header_are_read_as_utf8_or_latin1(raw_name: bytes) -> None:
     got = message(b"From: " + raw_name + b" <j@example.org>\nSubject: by " + raw_name + b"\nMessage-ID: <1@x>\n\nx\n")
