@@ -131,5 +131,3 @@ def explained(name: str) -> Iterator[None]:
         said = str(getattr(fault, "orig", None) or fault).splitlines()[0]
         cure = next((cure for sign, cure in _CURES if sign in said), "see the log of the database")
         raise StoreError(f"{name}: {said}; {cure}") from fault
-    except ConnectionError as fault:  # a database on the network
-        raise StoreError(f"{name}: {fault}; check that it runs and that store.url is right") from fault

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.ports import StoreError
 from bot.store import migrate
 from bot.store.engine import check_access, explained, make_folder, name_of, opened, parsed
@@ -33,28 +35,35 @@ class SqlStore:
         async with self._turn:
             self._working = asyncio.current_task()
             try:
-                check_access(self._url)
-                with explained(self.name):
-                    async with self._engine.begin() as connection:
-                        transaction = SqlTransaction(connection)
-                        yield transaction
-                        await transaction.flush()
+                async with self._begun() as connection:
+                    transaction = SqlTransaction(connection)
+                    yield transaction
+                    await transaction.flush()
             finally:
                 self._working = None
 
     async def upgrade(self) -> None:
         make_folder(self._url)
-        check_access(self._url)
-        with explained(self.name):
-            async with self._engine.begin() as connection:
-                await connection.run_sync(migrate.upgrade, self.name)
+        async with self._begun() as connection:
+            await connection.run_sync(migrate.upgrade, self.name)
 
     async def ping(self) -> None:
-        check_access(self._url)
-        with explained(self.name):
-            async with self._engine.connect() as connection:
-                await connection.execution_options(reading=True)  # the health check waits for no writer
-                await connection.run_sync(migrate.check, self.name)
+        async with self._begun(reading=True) as connection:  # the health check waits for no writer
+            await connection.run_sync(migrate.check, self.name)
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _begun(self, *, reading: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction; what the database says against it is raised as StoreError."""
+        check_access(self._url)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(explained(self.name))
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+            except OSError as fault:  # a database on the network; later on an OSError is the caller's own
+                raise StoreError(f"{self.name}: {fault}; check that it runs and that store.url is right") from fault
+            await connection.execution_options(reading=reading)
+            async with connection.begin():
+                yield connection

@@ -118,6 +118,15 @@ async def test_a_cancelled_transaction_is_forgotten_and_lets_the_next_in(tmp_pat
     await store.close()
 
 
+async def test_the_callers_own_trouble_is_not_the_stores() -> None:
+    store = SqlStore("sqlite://")
+    await store.upgrade()
+    with pytest.raises(BrokenPipeError):
+        async with store.transaction():
+            raise BrokenPipeError
+    await store.close()
+
+
 async def test_a_database_in_memory_serves_tasks_one_after_the_other() -> None:
     store = SqlStore("sqlite://")
     await store.upgrade()
