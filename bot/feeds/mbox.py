@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
-from typing import IO
 
 from bot.feeds.opening import in_thread, opened, oversize
-from bot.feeds.splitting import MAX_MAIL_BYTES, WITNESS_BYTES, Piece, is_mbox, mails, witness
+from bot.feeds.splitting import MAX_MAIL_BYTES, WITNESS_BYTES, Piece, Stream, is_mbox, mails, witness
 from bot.model import RawMail, Unreadable
 from bot.ports import FeedError
 
@@ -61,7 +60,7 @@ class Mbox:
         return RawMail(self.name, after, piece.data)
 
 
-def _place(stream: IO[bytes], position: str) -> int | None:
+def _place(stream: Stream, position: str) -> int | None:
     """The offset to go on at, None when the mail before it is not there any more."""
     if not position:
         return 0

@@ -8,9 +8,9 @@ import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
-from bot.feeds.splitting import MAX_MAIL_BYTES, Piece, as_mail, is_mbox, mails, single
+from bot.feeds.splitting import MAX_MAIL_BYTES, Piece, Stream, as_mail, is_mbox, mails, single
 from bot.model import RawMail, Unreadable
 from bot.ports import FeedError
 
@@ -22,7 +22,7 @@ Item = TypeVar("Item", bound=RawMail | Unreadable)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[Stream]:
     """The file's bytes, decompressed.  Raises FeedError with the cure when it cannot be read."""
     try:
         with path.open("rb") as plain:
@@ -32,8 +32,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 yield plain
                 return
             with gzip.GzipFile(fileobj=plain) as stream:
-                # GzipFile is a binary stream in all but its declared type.
-                yield stream  # type: ignore[misc]
+                yield stream
     except FileNotFoundError:
         raise FeedError(f"{path}: there is no such file; check the path") from None
     except PermissionError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +131,37 @@ def test_the_same_diff_is_the_same_mail_and_another_is_another() -> None:
 def test_a_mail_with_a_diff_stays_as_it_is() -> None:
     assert as_mail(HEAD + DIFF, "x") == HEAD + DIFF
     assert as_mail(b"neither mail nor diff\n", "x") == b"neither mail nor diff\n"
+
+
+def test_a_huge_mail_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mbox"
+    with path.open("wb") as file:
+        file.write(LORE + HEAD)
+        for _ in range(40):
+            file.write(b"a line of a huge mail\n\n" * 45_000)
+        file.write(b"\n" + LORE + HEAD + b"two\n")
+    tracemalloc.start()
+    try:
+        with path.open("rb") as stream:
+            found = [piece.data for piece in mails(stream, 0, 1 << 20)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 40_000_000
+    assert found == [None, HEAD + b"two\n"]
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize("block", [1, 3, 700, 5000])
+def test_where_the_file_is_cut_into_blocks_makes_no_difference(block: int) -> None:
+    class Drips(io.BytesIO):
+        """Gives little at a time, as an unpacked file does."""
+
+        def read1(self, _: int | None = -1, /) -> bytes:
+            return super().read1(block)
+
+    mail = HEAD + b"text\n\nFrom here on\n\n" + b"x" * 900 + b"\n"
+    file = (LORE + mail + b"\n") * 7 + LORE + HEAD + b"\r\n\r\n" + LORE + mail
+    whole = list(mails(io.BytesIO(file)))
+    assert len(whole) == 9
+    assert list(mails(Drips(file))) == whole
