@@ -224,8 +224,8 @@ class Image:
         """The file's own number of line ``line`` of the text; the nearest known one above a made-up line."""
         if self.whole or not self.lines:
             return line
-        known = [number for number in self.lines[: max(line, 0)] if number]
-        return known[-1] if known else next((number for number in self.lines if number), 1)
+        above = next((number for number in reversed(self.lines[: max(line, 0)]) if number), 0)
+        return above or next((number for number in self.lines if number), 1)
 
 
 @dataclass(frozen=True, slots=True)

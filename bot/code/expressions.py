@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from bot.code.flow import Step, StepKind
-from bot.code.flowgraph import FlowGraph, line_of
+from bot.code.flowgraph import FlowGraph
 from bot.code.syntax import Node
 from bot.code.vocabulary import GUARD_MAKERS, NO_RETURN
 
@@ -87,7 +87,14 @@ class Expressions(FlowGraph):
             uses.update(self.followed(left))
         text = self.argument(value)
         self.add(
-            Step(StepKind.ASSIGN, line_of(left or value), name, value=text, uses=frozenset(uses), code=self.code(owner))
+            Step(
+                StepKind.ASSIGN,
+                self.line_of(left or value),
+                name,
+                value=text,
+                uses=frozenset(uses),
+                code=self.code(owner),
+            )
         )
 
     def _choice(self, node: Node, owner: Node, target: str) -> None:
@@ -117,7 +124,7 @@ class Expressions(FlowGraph):
         if name in GUARD_MAKERS:
             name, texts = "guard", texts[:1] + texts[GUARD_MAKERS[name] :]
         uses = frozenset(use for child in (*args, function) for use in self.followed(child))
-        step = Step(StepKind.CALL, line_of(node), name, texts, target=target, uses=uses, code=self.code(owner))
+        step = Step(StepKind.CALL, self.line_of(node), name, texts, target=target, uses=uses, code=self.code(owner))
         self.add(step)
         if name == "guard":
             self.guard(step)
@@ -207,12 +214,12 @@ class Expressions(FlowGraph):
             text = self.argument(left)  # if ((p = f()))
         uses = frozenset(self.followed(node))
         code = self.code(owner)
-        self.add(Step(StepKind.JOIN, line_of(node), uses=uses, code=code))
+        self.add(Step(StepKind.JOIN, self.line_of(node), uses=uses, code=code))
         fork = self.ends
         ways = []
         for truth in (True, False):
             self.ends = list(fork)
-            self.add(Step(StepKind.ASSUME, line_of(node), text, truth=truth, code=code))
+            self.add(Step(StepKind.ASSUME, self.line_of(node), text, truth=truth, code=code))
             ways.append(self.ends)
         return ways[0], ways[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from bot.code import vocabulary as words
@@ -21,6 +21,9 @@ _IDENTIFIER = re.compile(r"\w+$")
 _WORD = re.compile(r"\w+")
 _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
 _NULLS = frozenset({"NULL", "0", "(void*)0"})
+
+
+_SHARED = frozenset({"signature", "static", "parameters", "words", "flow", "held", "variables", "aliases"})
 
 
 class FactKind(enum.Enum):
@@ -42,7 +45,7 @@ class Function:
         self.image, self.source, self.node, self.name = image, source, node, name
         self.path = image.path
         self.text = source.text(node)
-        self.line = image.file_line(node.start_point.row + 1)
+        self.line = self.file_line(1)
 
     def __repr__(self) -> str:
         return f"{self.name}() of {self.path}:{self.line}"
@@ -93,7 +96,21 @@ class Function:
         return not self.node.has_error
 
     def file_line(self, line: int) -> int:
-        return self.image.file_line(line)
+        """The line of the file that is line ``line`` of the function, the first being 1."""
+        return self.image.file_line(self.node.start_point.row + line)
+
+    def same_as(self, other: Function) -> bool:
+        """Whether it is the same function in another state of its file, perhaps in another place."""
+        return self.text == other.text and self._prepared == other._prepared
+
+    @property
+    def _prepared(self) -> bytes:
+        return self.source.prepared[self.node.start_byte : self.node.end_byte]
+
+    def take_over(self, other: Function) -> None:
+        """Take what was worked out of the same function in another state of its file."""
+        for name in _SHARED & other.__dict__.keys():
+            self.__dict__[name] = other.__dict__[name]
 
     def quote(self, step: Step) -> str:
         return step.code
@@ -127,6 +144,10 @@ class Fact:
     @property
     def path(self) -> str:
         return self.where.path
+
+    def moved(self, function: Function) -> Fact:
+        """The same fact of the same function in another state of its file."""
+        return replace(self, where=function, line=function.file_line(function.flow.steps[self.step].line))
 
     def evidence(self, role: Role, note: str = "") -> Evidence:
         return Evidence(role, self.path, self.function, self.line, self.code, note=note)

@@ -27,7 +27,10 @@ class StepKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``name`` is what is called, assigned to, assumed or returned; ``uses`` are the pointers followed here."""
+    """``name`` is what is called, assigned to, assumed or returned; ``uses`` are the pointers followed here.
+
+    ``line`` counts from the function's first line, which is 1: a function that only moved has the same flow.
+    """
 
     kind: StepKind
     line: int = 0

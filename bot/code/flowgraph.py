@@ -41,8 +41,9 @@ class Loop:
 class FlowGraph:
     """Adds steps at the open ends; what comes after a jump has no open end, and so no way to it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, function: Node) -> None:
         self.source = source
+        self._first_row = function.start_point.row
         self.ends: list[int] = []
         self.scopes: list[Scope] = []
         self.loops: list[Loop] = []
@@ -65,7 +66,7 @@ class FlowGraph:
 
     def join(self, node: Node) -> int:
         """One step where several ends meet."""
-        return self.add(Step(StepKind.JOIN, line_of(node)))
+        return self.add(Step(StepKind.JOIN, self.line_of(node)))
 
     def back(self, head: int) -> None:
         """Close a loop: the open ends go on at its head."""
@@ -82,7 +83,11 @@ class FlowGraph:
         return True
 
     def gap(self, node: Node) -> None:
-        self.add(Step(StepKind.GAP, line_of(node)))
+        self.add(Step(StepKind.GAP, self.line_of(node)))
+
+    def line_of(self, node: Node) -> int:
+        """The line where a node begins; the function's own first line is 1."""
+        return node.start_point.row + 1 - self._first_row
 
     def text(self, node: Node) -> str:
         return self.source.text(node)
@@ -116,7 +121,7 @@ class FlowGraph:
         self.scopes.append(Scope(node.id))
 
     def close_scope(self, node: Node) -> None:
-        self.leave_scopes(len(self.scopes) - 1, node.end_point.row + 1)
+        self.leave_scopes(len(self.scopes) - 1, node.end_point.row + 1 - self._first_row)
         self._guards -= len(self.scopes.pop().guards)
 
     def leave_scopes(self, depth: int, line: int) -> None:
@@ -158,8 +163,3 @@ class FlowGraph:
                 self._links[number].append(hidden[step.args[-1]])
             elif gap is not None and number in places:
                 self._links[gap].append(number)
-
-
-def line_of(node: Node) -> int:
-    """The line of the text, from 1, where a node begins."""
-    return node.start_point.row + 1

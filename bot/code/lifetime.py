@@ -214,7 +214,7 @@ class Lifetime:
 
     def stated(self, function: Function, fact: Fact) -> str:
         """The comment near a step that says it is meant, in words for a person."""
-        step_line = function.flow.steps[fact.step].line - function.node.start_point.row
+        step_line = function.flow.steps[fact.step].line
         for match in _COMMENT.finditer(function.text):
             first = function.text.count("\n", 0, match.start()) + 1
             last = first + match[0].count("\n")

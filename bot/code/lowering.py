@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.code.expressions import Expressions
 from bot.code.flow import Flow, Step, StepKind
-from bot.code.flowgraph import MAX_DEPTH, Loop, line_of
+from bot.code.flowgraph import MAX_DEPTH, Loop
 from bot.code.fragment import GAP
 from bot.code.spelling import split_arguments
 from bot.code.syntax import Node, Source, macro_name
@@ -15,14 +15,14 @@ from bot.code.syntax import Node, Source, macro_name
 def flow_of(source: Source, function: Node) -> Flow:
     """The flow of a function definition; what is nested beyond all reason is a gap in it."""
     body = function.child_by_field_name("body")
-    return Flow((), ()) if body is None else _Lowering(source).lowered(body)
+    return Flow((), ()) if body is None else _Lowering(source, function).lowered(body)
 
 
 class _Lowering(Expressions):
     """Lowers statements."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__(source)
+    def __init__(self, source: Source, function: Node) -> None:
+        super().__init__(source, function)
         self._label_scopes: dict[str, tuple[int, ...]] = {}
         self._handlers: dict[str, Callable[[Node], None]] = {
             "compound_statement": self.compound,
@@ -93,7 +93,7 @@ class _Lowering(Expressions):
             if self.ends == before and child.type != "comment":  # p->count++ calls nothing, and still follows p
                 uses = frozenset(self.followed(child))
                 if uses:
-                    self.add(Step(StepKind.JOIN, line_of(child), uses=uses, code=self.code(node)))
+                    self.add(Step(StepKind.JOIN, self.line_of(child), uses=uses, code=self.code(node)))
 
     def _declaration(self, node: Node) -> None:
         for child in node.children_by_field_name("declarator"):
@@ -148,7 +148,7 @@ class _Lowering(Expressions):
             args = args[:1] + args[2:]
         loop = Loop(len(self.scopes))
         self.open_scope(node)
-        step = Step(StepKind.CALL, line_of(node), "guard", args, code=self.code(node))
+        step = Step(StepKind.CALL, self.line_of(node), "guard", args, code=self.code(node))
         self.add(step)
         self.guard(step)
         self.loops.append(loop)
@@ -171,7 +171,9 @@ class _Lowering(Expressions):
         if condition is not None:
             self.expression(condition, node)
             uses = frozenset(self.followed(condition))
-        step = Step(StepKind.WALK, line_of(node), macro, self._macro_arguments(node), uses=uses, code=self.code(node))
+        step = Step(
+            StepKind.WALK, self.line_of(node), macro, self._macro_arguments(node), uses=uses, code=self.code(node)
+        )
         head = self.add(step)
         loop = self._turn(node)
         self.ends = self.ends + loop.continues
@@ -228,7 +230,7 @@ class _Lowering(Expressions):
             self.expression(condition, node)
             subject = self.argument(condition).removeprefix("(").removesuffix(")")
             uses = frozenset(self.followed(condition))
-            self.add(Step(StepKind.JOIN, line_of(node), uses=uses, code=self.code(node)))
+            self.add(Step(StepKind.JOIN, self.line_of(node), uses=uses, code=self.code(node)))
         fork = self.ends
         loop = Loop(len(self.scopes), switch=fork, subject=subject)
         self.loops.append(loop)
@@ -244,7 +246,7 @@ class _Lowering(Expressions):
             switch.has_default = switch.has_default or value is None
             name = f"{switch.subject}=={self.argument(value)}" if value is not None else f"{switch.subject}==default"
             fallen, self.ends = self.ends, switch.switch
-            self.add(Step(StepKind.ASSUME, line_of(node), name))
+            self.add(Step(StepKind.ASSUME, self.line_of(node), name))
             self.ends = fallen + self.ends
         else:  # a case whose switch the hunks do not show: reached from what they do not show
             self.label(f"case {node.start_byte}", node)
@@ -266,7 +268,7 @@ class _Lowering(Expressions):
         label = self.text(node.named_children[0]) if node.named_children else ""
         kept = self._label_scopes.get(label, ())
         depth = next((i for i, scope in enumerate(self.scopes) if scope.node not in kept), len(self.scopes))
-        self.leave_scopes(depth, line_of(node))
+        self.leave_scopes(depth, self.line_of(node))
         self.goto(label, node)
 
     def _return_statement(self, node: Node) -> None:
@@ -275,20 +277,20 @@ class _Lowering(Expressions):
         if value is not None:
             self.expression(value, node)
             uses = frozenset(self.followed(value))
-        self.leave_scopes(0, line_of(node))
+        self.leave_scopes(0, self.line_of(node))
         text = self.argument(value) if value is not None else ""
-        self.add(Step(StepKind.RETURN, line_of(node), text, uses=uses, code=self.code(node)))
+        self.add(Step(StepKind.RETURN, self.line_of(node), text, uses=uses, code=self.code(node)))
         self.ends = []
 
     def _break_statement(self, node: Node) -> None:
         if self.loops:
-            self.leave_scopes(self.loops[-1].depth, line_of(node))
+            self.leave_scopes(self.loops[-1].depth, self.line_of(node))
             self.loops[-1].breaks += self.ends
         self.ends = []
 
     def _continue_statement(self, node: Node) -> None:
         loop = next((loop for loop in reversed(self.loops) if loop.switch is None), None)
         if loop is not None:
-            self.leave_scopes(loop.depth, line_of(node))
+            self.leave_scopes(loop.depth, self.line_of(node))
             loop.continues += self.ends
         self.ends = []

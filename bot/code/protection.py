@@ -89,7 +89,10 @@ class Focus:
     functions: frozenset[tuple[str, str]]  # (path, name)
 
     def holds(self, function: Function) -> bool:
-        return (function.path, function.name) in self.functions or bool(self.words & function.words)
+        return self.changed(function) or bool(self.words & function.words)
+
+    def changed(self, function: Function) -> bool:
+        return (function.path, function.name) in self.functions
 
 
 class WorldFacts:
@@ -104,8 +107,25 @@ class WorldFacts:
         self.structs = Structs(image.text for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
-        if before is not None and focus == before.focus and _same_types(world, before.world):
-            self._facts.update(before._facts)  # noqa: SLF001 (the same class)
+        if before is not None:
+            self._take_over(before)
+
+    def _take_over(self, before: WorldFacts) -> None:
+        """What was worked out of functions that did not change: all of it when no struct changed either."""
+        known = before._facts if _same_types(self.world, before.world) else {}
+        for image in self.world.images:
+            old = before.world.image(image.path)
+            if old is None:
+                continue
+            earlier = {function.name: function for function in functions_of(old)}
+            for function in functions_of(image):
+                twin = earlier.get(function.name)
+                if twin is None or not (twin is function or twin.same_as(function)):
+                    continue
+                if twin is not function:
+                    function.take_over(twin)
+                if twin in known:
+                    self._facts[function] = tuple(fact.moved(function) for fact in known[twin])
 
     @cached_property
     def by_name(self) -> Mapping[str, tuple[Function, ...]]:
@@ -134,7 +154,8 @@ class WorldFacts:
         return tuple(
             function
             for function in self.functions
-            if (self.focus is None or self.focus.holds(function)) and self.telling(function)
+            if (self.telling(function) and (self.focus is None or self.focus.holds(function)))
+            or (self.focus is not None and self.focus.changed(function))  # it may have lost the words
         )
 
     def telling(self, function: Function) -> bool:

@@ -1,4 +1,4 @@
-"""No text is an error, and none costs more than its length: whatever it holds, reading it ends with facts or without."""
+"""No text is an error, and none costs more than its length: reading it ends, with facts or without."""
 
 from __future__ import annotations
 

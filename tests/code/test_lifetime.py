@@ -201,3 +201,26 @@ def test_a_comment_that_states_the_intent_is_an_excuse_where_it_is_near() -> Non
     assert stated("list_del() is used intentionally here: nobody else can see it")
     assert not stated("remove the device")
     assert not stated("nobody else can see it", "\tx();\n" * 30)
+
+
+def test_a_function_that_only_moved_keeps_its_facts_at_its_new_place() -> None:
+    text = TYPES + "void f(struct dev *d)\n{\n\tlist_del(&d->node);\n}\n"
+    text += "void g(struct dev *d)\n{\n\tlist_add(&d->node, &x);\n}\n"
+    before = WorldFacts(World((Image("a.c", text),)))
+    old = only(before, FactKind.UNLINK)
+    moved = text.replace("void f", "/* new */\n\nvoid f").replace("list_add(", "list_add_rcu(")
+    after = WorldFacts(World((Image("a.c", moved),)), None, before)
+    new = only(after, FactKind.UNLINK)
+    assert new.where in after.functions
+    assert new.where.flow is old.where.flow
+    assert (new.line, new.node, new.variable) == (old.line + 2, old.node, old.variable)
+    assert only(after, FactKind.ADD).rcu
+
+
+def test_facts_are_read_anew_when_a_struct_changed() -> None:
+    text = TYPES + "void f(struct hub *h)\n{\n\tlist_del(&h->extra->node);\n}\n"
+    before = WorldFacts(World((Image("a.c", text),)))
+    assert not only(before, FactKind.UNLINK).node.known
+    grown = text.replace("struct hub {", "struct hub { struct dev *extra;")
+    after = WorldFacts(World((Image("a.c", grown),)), None, before)
+    assert only(after, FactKind.UNLINK).node == NODE
