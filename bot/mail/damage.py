@@ -12,6 +12,7 @@ _CLEARSIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _TABBED = re.compile(
     r"(?:arch|block|crypto|drivers|fs|include|init|ipc|kernel|lib|mm|net|security|sound|virt)/.*\.[chS]"
 )
+_OWN_LINE = re.compile(r"^(?:diff --git |@@ -\d)[^\n]*", re.MULTILINE)
 _ENOUGH = 6  # indented lines that it takes to say that no tab is left
 
 
@@ -48,6 +49,17 @@ def unflowed(text: str) -> str:
             joined.append(plain)
         open_end = plain.endswith(" ") and plain not in ("-- ", " ")
     return "\n".join(joined)
+
+
+def unwired(text: str) -> str:
+    """A text that a mail program sent with CRLF throughout, with LF.
+
+    git ends its own lines with LF even in the diff of a CRLF file, so CR at the end of those is the mail's.
+    """
+    if "\r\n" not in text:
+        return text
+    own = _OWN_LINE.findall(text)
+    return text.replace("\r\n", "\n") if own and all(line.endswith("\r") for line in own) else text
 
 
 def unclothed(text: str) -> str:

@@ -69,10 +69,12 @@ def _is_part(series: Series, message: Message) -> bool:
     if (
         series.expected != max(subject.total or 1, 1)
         or series.version != subject.version
-        or (_RFC in series.tags) != (_RFC in subject.tags)
         or not same_author(series.author, message.sender)
     ):
         return False
+    if (_RFC in series.tags) != (_RFC in subject.tags):
+        # Only the cover may say RFC; then the parts hang right below it.
+        return _is_free(series, subject) and _is_child(members, message)
     if _sent_again(series, message):
         return True
     if subject.total is None or not (_is_free(series, subject) or subject.amendment):
@@ -126,6 +128,13 @@ def _is_threaded(members: Sequence[Message], message: Message) -> bool:
         member.parents and (member.parents[0] == message.id or member.parents[:1] == message.parents[:1])
         for member in members
     )
+
+
+def _is_child(members: Sequence[Message], message: Message) -> bool:
+    """Does a part answer the cover, or the cover get the answers?"""
+    if message.subject.index == 0:
+        return any(member.parents[:1] == (message.id,) for member in members)
+    return any(member.subject.index == 0 and message.parents[:1] == (member.id,) for member in members)
 
 
 def _is_loose(members: Sequence[Message], message: Message) -> bool:

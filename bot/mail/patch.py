@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.mail import diff, trailers
-from bot.mail.damage import damage, unclothed, unflowed
+from bot.mail.damage import damage, unclothed, unflowed, unwired
 from bot.model import FileDiff, Message, Patch, SubjectKind, Trailer
 
 _NEVER = frozenset({SubjectKind.COVER, SubjectKind.REPLY, SubjectKind.PULL})
@@ -34,7 +34,7 @@ def of(message: Message) -> Patch | None:
 
 def _files(message: Message) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
     """The diff as it stands or, where a mail program is known to have changed it and that can be undone, as it was."""
-    text = unclothed(message.patch_text)
+    text = unclothed(unwired(message.patch_text))
     files, problems = diff.read(text)
     if "format=flowed" in message.problems and (problems or damage(files)):
         restored, left = diff.read(unflowed(text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from drawing import diff, mail, patch_text
 
@@ -96,6 +98,26 @@ def test_softly_broken_lines_are_joined() -> None:
     _, patch = mail("[PATCH] x", "1", body=wrapped, header=FLOWED)
     assert patch is not None
     assert "+\tnew(one, two);" in patch.files[0].hunks[0].lines
+
+
+def encoded(text: str) -> str:
+    return base64.encodebytes(text.encode()).decode()
+
+
+def test_a_patch_sent_with_crlf_throughout_is_read_as_lf() -> None:
+    header = "Content-Transfer-Encoding: base64"
+    message, patch = mail("[PATCH] x", "1", body=encoded(patch_text().replace("\n", "\r\n")), header=header)
+    assert "\r\n" in message.body
+    assert patch is not None
+    assert patch.files[0].hunks[0].lines == (" \tfirst();", "-\told();", "+\tnew();", " \tlast();")
+    assert [one.name for one in patch.trailers] == ["Signed-off-by"]
+
+
+def test_a_patch_of_a_crlf_file_keeps_its_cr() -> None:
+    body = patch_text().replace("();\n", "();\r\n")
+    _, patch = mail("[PATCH] x", "1", body=encoded(body), header="Content-Transfer-Encoding: base64")
+    assert patch is not None
+    assert patch.files[0].hunks[0].lines[1] == "-\told();\r"
 
 
 def test_tabs_that_became_blanks_are_said() -> None:

@@ -272,6 +272,21 @@ def test_a_cover_whose_version_differs_from_its_patches_is_joined_by_their_run()
         assert series.problems == ("the subjects disagree: the cover says v2, patches v3",)
 
 
+def test_only_the_cover_may_say_rfc() -> None:
+    cover = mail("[RFC PATCH 0/2] KVM: two steps", "c", body="Hello.\n")
+    for letters in ((cover, FIRST, SECOND), (SECOND, FIRST, cover)):
+        assert one(*letters).message_ids == ("c@x", "p1@x", "p2@x")
+
+
+def test_a_patch_series_in_answer_to_its_rfc_is_a_version_of_its_own() -> None:
+    rfc = [
+        mail("[RFC PATCH 0/1] KVM: w", "c", body="x\n"),
+        mail("[RFC PATCH 1/1] KVM: a", "p", to="c"),
+    ]
+    series = grow(*rfc, mail("[PATCH 1/1] KVM: a", "n", to="c", minute=60))
+    assert sorted(one.message_ids for one in series.values()) == [("c@x", "p@x"), ("n@x",)]
+
+
 def test_somebody_elses_patch_in_the_thread_is_a_series_of_its_own() -> None:
     # c
     # ├─ p1
