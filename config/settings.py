@@ -71,8 +71,8 @@ class Section(BaseModel):
 class Feed(Section):
     name: Word
     """How the feed is called in logs and figures; its place in the archive is remembered under this name."""
-    kind: Literal["mbox", "directory", "public-inbox"]
-    """`mbox`: one file, also gzip. `directory`: a folder of messages and mbox files. `public-inbox`: a v2 archive."""
+    kind: Literal["auto", "mbox", "directory", "public-inbox"] = "auto"
+    """`mbox`: one file, also gzip. `directory`: a folder of mails. `public-inbox`: an archive. `auto`: look and see."""
     path: Path
     """Where the file, folder or archive is."""
 
@@ -253,7 +253,7 @@ def reference() -> Iterator[Reference]:
         inner: Any = Feed if section == "feeds" else field.annotation
         for name, leaf in inner.model_fields.items():
             key = f"feeds[].{name}" if inner is Feed else f"{section}.{name}"
-            default = look(defaults, (section, name))
+            default = look(defaults, (section, name)) if leaf.is_required() else leaf.default
             yield Reference(key, _type(leaf.annotation), _shown(default), (leaf.description or "").replace("\n", " "))
 
 
