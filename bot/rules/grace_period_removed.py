@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.removal import retirements, unlinks
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, free_without_wait, hit, rule, who_publishes_and_reads
+
+_BASE = re.compile(r"&?\(?(\w+)")
 
 DELETED = Example(
     "synchronize_rcu() is deleted from a release path",
@@ -51,6 +55,39 @@ OUT_OF_SIGHT = Example(
  {
  	rcu_assign_pointer(vm->bus, new); // <-- warns
 -	synchronize_srcu(&vm->srcu);
+ }
+""",
+)
+
+NO_REMOVAL_IN_SIGHT = Example(
+    "the object is freed at once where it was handed to RCU before",
+    """\
+ struct port { struct rcu_head rcu; };
+
+ static void port_release(struct port *p)
+ {
+ 	port_stop(p);
+-	kfree_rcu(p, rcu);
++	kfree(p); // <-- warns
+ }
+""",
+)
+
+NEVER_SEEN = Example(
+    "an error path before publication does not need the hand-over",
+    """\
+ struct port { struct rcu_head rcu; };
+
+ static int port_make(void)
+ {
+ 	struct port *p = kzalloc(sizeof(*p), GFP_KERNEL);
+
+ 	if (port_setup(p)) {
+-		kfree_rcu(p, rcu);
++		kfree(p);
+ 		return -EINVAL;
+ 	}
+ 	return port_publish(p);
  }
 """,
 )
@@ -151,8 +188,8 @@ CALLER_WAITED = Example(
     caller that every reader sees the new state.""",
     instead="""Keep the wait, or replace it: call_rcu(), kfree_rcu(), one synchronize_rcu() for many removals.  Where it
     was not needed, the changelog says what orders the readers now.""",
-    bad=(DELETED, AT_ONCE, OUT_OF_SIGHT),
-    good=(DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
+    bad=(DELETED, AT_ONCE, OUT_OF_SIGHT, NO_REMOVAL_IN_SIGHT),
+    good=(NEVER_SEEN, DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
     blind_spots=(CALLER_WAITED,),
     replaces=("free-without-grace-period",),
     hunk_proves=True,
@@ -161,18 +198,20 @@ def grace_period_removed(code: Code) -> Iterator[Hit]:
     """A wait for readers that stood behind a removal is gone."""
     if code.before is None:
         return
+    said: set[tuple[str, str]] = set()
     for removal, subject, variable, shown in _removals(code):
         lost = _lost_wait(code, removal.where)
         if lost is None or code.lifetime.excuse(removal.where, removal):
             continue
         freed = next(code.lifetime.freed(removal.where, removal.step, variable), None) if variable else None
-        if freed is None and _still_waits(code, removal):
+        if freed is None and _still_waits(code, removal.where):
             continue
+        said.add((removal.path, removal.function))
         gone = lost.evidence(Role.WAIT, "taken out")
         evidence = (
             *shown,
             removal.evidence(Role.REMOVE),
-            Evidence(gone.role, gone.path, gone.function, gone.line, gone.code, "base", gone.note),
+            replace(gone, origin="base"),
             *free_without_wait(removal, freed),
         )
         yield hit(
@@ -184,6 +223,46 @@ def grace_period_removed(code: Code) -> Iterator[Hit]:
             cure="If nothing does, keep it, or free with kfree_rcu() or call_rcu().",
             confidence=None if freed is not None else 0.5,
         )
+    yield from (found for found in _freed_at_once(code) if (found.path, found.function) not in said)
+
+
+def _freed_at_once(code: Code) -> Iterator[Hit]:
+    """Frees that a hand-over to RCU, or a wait, came before: the removal itself may be anywhere."""
+    for function in code.facts.in_focus:
+        lost = _lost_wait(code, function)
+        if lost is None or _still_waits(code, function) or _no_rcu_list_now(code, lost.where):
+            continue
+        for fact in code.facts.facts(function):
+            named = lost.kind is FactKind.DEFER and _base(fact.variable) == _base(lost.variable)
+            if fact.kind is not FactKind.FREE or not (named or lost.kind is FactKind.WAIT):
+                continue
+            if code.lifetime.private(function, fact) or code.lifetime.stated(function, fact):
+                continue
+            gone = lost.evidence(Role.WAIT, "taken out")
+            yield hit(
+                fact,
+                fact.variable,
+                f"{fact.name}() frees {fact.variable}, which {lost.name}() let readers finish with",
+                (replace(gone, origin="base"), fact.evidence(Role.FREE)),
+                question=f"Can a reader still hold {fact.variable}?",
+                cure="If so, keep the wait, or free with kfree_rcu() or call_rcu().",
+                confidence=0.7 if named else 0.5,
+            )
+            break
+
+
+def _no_rcu_list_now(code: Code, before: Function) -> bool:
+    """Whether what the function took off RCU lists is on no RCU list any more."""
+    if code.before is None:
+        return False
+    removed = [fact for fact in code.before.facts.facts(before) if fact.kind is FactKind.UNLINK and fact.rcu]
+    now = [code.facts.lists.get(fact.node) for fact in removed]
+    return bool(removed) and not any(found and any(fact.rcu for fact in found.facts) for found in now)
+
+
+def _base(variable: str) -> str:
+    found = _BASE.match(variable)
+    return found[1] if found else variable
 
 
 def _removals(code: Code) -> Iterator[tuple[Fact, str, str, tuple[Evidence, ...]]]:
@@ -232,9 +311,8 @@ def _waits(code: Code | None, path: str, name: str) -> list[Fact]:
     ]
 
 
-def _still_waits(code: Code, removal: Fact) -> bool:
+def _still_waits(code: Code, function: Function) -> bool:
     """Whether the function, or a caller that did not before, still waits or hands over."""
-    function = removal.where
     if code.lifetime.waits(function) or _waits(code, function.path, function.name):
         return True
     return any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bot.code.contract import held_by_caller
@@ -12,6 +13,13 @@ from bot.code.spelling import tight
 from bot.code.vocabulary import LOOKUPS, READ_SIDE, READS, UPDATER_READS, WALKS
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
+
+_UPDATES = re.compile(
+    r"(?:^|_)(?:remove|destroy|unregister|register|free|kfree|put|del|delete|detach|attach|flush|cancel|alloc|init|exit|"
+    r"add|insert|set|clear|update|release|drop|lock|unlock|sync|synchronize|wait|sleep|schedule|wake|trace|pr|dev|warn|"
+    r"WARN|BUG|printk|debug|dbg|err|info|min|max|likely|unlikely|IS|READ|WRITE|PTR|ERR|test|smp|atomic|memset|memcpy|"
+    r"disable|enable|begin|end)(?:_|$)"
+)
 
 DROPPED = Example(
     "the walk stays, the section goes",
@@ -44,6 +52,38 @@ SHRUNK = Example(
 +	rcu_read_unlock();
  	if (g)
  		gadget_report(g); // <-- warns
+-	rcu_read_unlock();
+ }
+""",
+)
+
+LOOKUP = Example(
+    "a lookup and the use of its result stay, the section around them goes",
+    """\
+ static int driver_pin(const char *name)
+ {
+ 	struct driver *d;
+
+-	rcu_read_lock();
+ 	d = driver_find(name); // <-- warns
+-	if (d && try_module_get(d->owner)) {
+-		rcu_read_unlock();
++	if (d && try_module_get(d->owner))
+ 		return 0;
+-	}
+-	rcu_read_unlock();
+ 	return -ENOENT;
+ }
+""",
+)
+
+SLEEPS_NOW = Example(
+    "what has to sleep is taken out of the section",
+    """\
+ static void hub_detach(struct hub *hub)
+ {
+-	rcu_read_lock();
+ 	hub_remove_all(hub);
 -	rcu_read_unlock();
  }
 """,
@@ -140,8 +180,8 @@ CALLERS_OUT_OF_SIGHT = Example(
     code is using it.""",
     instead="""Keep the section, or show what took its place: an assertion such as RCU_LOCKDEP_WARN() or
     lockdep_assert_held(), a comment on what callers hold, or a reference.""",
-    bad=(DROPPED, SHRUNK),
-    good=(ONE_TOO_MANY, TAKEN_OVER),
+    bad=(DROPPED, SHRUNK, LOOKUP),
+    good=(SLEEPS_NOW, ONE_TOO_MANY, TAKEN_OVER),
     blind_spots=(CALLERS_OUT_OF_SIGHT,),
     replaces=("pointer-used-after-unlock",),
     hunk_proves=True,
@@ -154,7 +194,7 @@ def read_lock_removed(code: Code) -> Iterator[Hit]:
         before = _before(code.before, function)
         if before is None or before.text == function.text or _was_surplus(before, function):
             continue
-        found = _uncovered(before, function)
+        found = _uncovered(before, function, moved=_moved(code, code.before))
         if found is not None and not held_by_caller(code.facts, function):
             yield _warning(before, function, *found)
 
@@ -175,26 +215,50 @@ def _was_surplus(before: Function, after: Function) -> bool:
     return fewer > 0 and calls(before, takes=False) <= calls(after, takes=False)
 
 
-def _uncovered(before: Function, after: Function) -> tuple[int, float] | None:
+def _moved(code: Code, before: Code) -> bool:
+    """Whether sections appear elsewhere: the callers, or a callback's, may have taken over."""
+    return any(
+        (old := _before(before, function)) is None or _sections(old) < _sections(function)
+        for function in code.facts.in_focus
+        if _sections(function)
+    )
+
+
+def _sections(function: Function) -> int:
+    return sum(
+        (found := lock_of(step)) is not None and found[0].kind in READ_SIDE and found[1].takes
+        for step in function.flow.steps
+    )
+
+
+def _uncovered(before: Function, after: Function, *, moved: bool) -> tuple[int, float] | None:
     """The step that lost its section, with the confidence; what RCU is asked for by name comes first."""
     covered = {_place(step) for number, step in enumerate(before.flow.steps) if before.held[number].always(READ_SIDE)}
     open_before = {_place(step) for number, step in enumerate(before.flow.steps) if not _protected(before, number)}
+    vanished = not _sections(after) and before.signature == after.signature
     loaded = _loaded(before)
-    passed: tuple[int, float] | None = None
+    best: tuple[int, float] | None = None
     for number, step in enumerate(after.flow.steps):
-        if _place(step) not in covered - open_before or not step.code or _protected(after, number):
-            continue
-        if not after.held[number].states:
+        if _place(step) not in covered - open_before or not after.held[number].states or _protected(after, number):
             continue
         if _reads(step):
             return number, 0.7
-        if passed is None and loaded & (step.uses | frozenset(arg.lstrip("&*") for arg in step.args)):
-            passed = number, 0.65
-    return passed
+        passed = loaded & (step.uses | frozenset(arg.lstrip("&*") for arg in step.args))
+        weight = 0.65 if passed else 0.5 if vanished and not moved and _looks_up(step) else 0.0
+        if weight > (best[1] if best else 0.0):
+            best = number, weight
+    return best
 
 
-def _place(step: Step) -> tuple[StepKind, str, str]:
-    return step.kind, step.name, tight(step.code)
+def _place(step: Step) -> tuple[StepKind, str, tuple[str, ...]]:
+    return step.kind, step.name, step.args or (tight(step.code),)
+
+
+def _looks_up(step: Step) -> bool:
+    """Whether a call may read what the section protected: it does not change, make or end anything by its name."""
+    if step.kind is not StepKind.CALL or not step.name.isidentifier() or step.name.isupper():
+        return False
+    return not _UPDATES.search(step.name)
 
 
 def _protected(function: Function, number: int) -> bool:
