@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from bot.model import Code, Fields, Finding, Message, Page, Patch, Review, Series, Text
 from bot.store.codec import dumps, loads, pack, put_together, taken_apart, unpack
 from tests.store import values
 
 
+@settings(deadline=None)
 @given(values.pages)
 def test_a_page_comes_back(page: Page) -> None:
     assert loads(Page, dumps(page)) == page
@@ -19,22 +20,26 @@ def test_text_and_code_stay_what_they_are() -> None:
     assert loads(Page, dumps(page)) == page
 
 
+@settings(deadline=None)
 @given(values.findings)
 def test_a_finding_comes_back(finding: Finding) -> None:
     assert loads(Finding, dumps(finding)) == finding
 
 
+@settings(deadline=None)
 @given(values.reviews)
 def test_a_review_comes_back(review: Review) -> None:
     assert loads(Review, dumps(review)) == review
 
 
+@settings(deadline=None)
 @given(values.messages, values.patches)
 def test_mails_come_back(message: Message, patch: Patch) -> None:
     assert unpack(Message, pack(message)) == message
     assert unpack(Patch, pack(patch)) == patch
 
 
+@settings(deadline=None)
 @given(values.series)
 def test_a_series_is_put_together_as_it_was_taken_apart(series: Series) -> None:
     head, parts = taken_apart(series)
