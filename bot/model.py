@@ -249,12 +249,14 @@ class Wanted:
     ``files`` are (path, abbreviated blob id or "").  ``mentions`` are sets of words: every file that holds all words
     of a set.  ``definitions`` are names of functions whose defining files are wanted.  ``near`` are the directories of
     the diff's files: a tree looks there, in their subsystems and in include/, and everywhere only when it is empty.
+    ``base_commit`` is the one that the series names: a repository that has it answers from it.
     """
 
     files: tuple[tuple[str, str], ...] = ()
     mentions: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    base_commit: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.files or self.mentions or self.definitions)

@@ -50,17 +50,19 @@ def wants(series: Series, base: Base) -> Wanted:
     files = wanted_files([patch.files for patch in series.patches])
     missing = tuple((path, blob) for path, blob in files.files if path not in base.texts)
     if missing:
-        return Wanted(files=missing)
+        return Wanted(files=missing, base_commit=series.base_commit)
     drawn = worlds([patch.files for patch in series.patches], base)
     if not drawn.after:
         return Wanted()
     near = tuple(sorted({path.rpartition("/")[0] for path, _ in files.files} - {""}))
     mentions = tuple(words for words in _mentions(drawn) if words not in base.asked)
     if mentions:
-        return Wanted(mentions=mentions[:_MAX_MENTIONS], near=near) if len(base.asked) < _MAX_MENTIONS else Wanted()
+        if len(base.asked) >= _MAX_MENTIONS:
+            return Wanted()
+        return Wanted(mentions=mentions[:_MAX_MENTIONS], near=near, base_commit=series.base_commit)
     names = tuple(name for name in _callees(drawn) if name not in base.asked)
     if names and not any(isinstance(asked, str) for asked in base.asked):
-        return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near)
+        return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near, base_commit=series.base_commit)
     return Wanted()
 
 

@@ -12,13 +12,22 @@ from bot.feeds.opening import holds_mbox
 from bot.feeds.public_inbox import PublicInbox, epochs_in, is_bundle, is_repository
 from bot.ports import Feed, FeedError
 
+_KINDS: dict[str, type[Mbox] | type[Directory] | type[PublicInbox]] = {
+    "mbox": Mbox,
+    "directory": Directory,
+    "public-inbox": PublicInbox,
+}
 
-def feed_for(path: str, name: str = "") -> Feed:
+
+def feed_for(path: str, name: str = "", kind: str = "auto") -> Feed:
     """The feed that reads this place: an archive, a bundle, a directory, an mbox, or one mail (``-``: piped in).
 
-    ``name`` is what cursors are kept under, the path by default.  Raises FeedError when there is nothing to read.
+    ``name`` is what cursors are kept under, the path by default.  A ``kind`` (mbox, directory, public-inbox) is taken
+    at its word, and its place may come into being later.  Raises FeedError when there is nothing to read.
     """
     name = name or path
+    if kind in _KINDS:
+        return _KINDS[kind](Path(path).expanduser(), name=name)
     if path == STANDARD_INPUT:
         return Files((path,), name=name)
     if re.match(r"[a-z+]+://", path):

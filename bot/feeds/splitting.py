@@ -84,7 +84,7 @@ def single(stream: Stream, limit: int = MAX_MAIL_BYTES) -> Piece:
 def as_mail(data: bytes, name: str) -> bytes:
     """A bare diff, as ``git diff`` or ``git show`` print it, made into a mail; anything else as it is."""
     found = _DIFF.search(data)
-    if found is None or _HEADER.match(data.lstrip()):
+    if found is None or (_HEADER.match(data.lstrip()) and not data.startswith(b"Index: ")):
         return data
     title = name
     if data.startswith(b"commit "):

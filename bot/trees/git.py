@@ -15,7 +15,7 @@ from bot.trees.scope import Scope, is_inside, is_source
 from bot.trees.search import MAX_FILE_BYTES, Search
 from bot.trees.words import Words
 
-_BLOB = re.compile(r"[0-9a-f]{7,64}\Z")
+_ID = re.compile(r"[0-9a-f]{7,64}\Z")
 
 
 class GitTree:
@@ -40,10 +40,11 @@ class GitTree:
 
     def _answer(self, wanted: Wanted) -> Answer:
         try:
-            commit = self._commit()
-            self.name = self._named(commit)
+            own = self._commit()
+            self.name = self._named(own)
+            commit = self._known(wanted.base_commit) or own
             with self._lock, git.objects(self.path) as objects:
-                notes: list[str] = []
+                notes = [f"read at {commit[:12]}, the base-commit that the series names"] if commit != own else []
                 texts = _files(objects, commit, wanted.files, notes)
                 search = Search(wanted)
                 if search:
@@ -67,6 +68,14 @@ class GitTree:
         if not found.strip():
             raise TreeError(f"tree {self.path}: it has no revision {self.rev!r}; fetch it, or name another")
         return found.decode("ascii").strip()
+
+    def _known(self, base_commit: str) -> str:
+        """The commit that a series says it was made for, "" when it is not here."""
+        if not _ID.match(base_commit):
+            return ""
+        found = git.run(self.path, "rev-parse", "-q", "--verify", f"{base_commit}^{{commit}}", yes=(0, 1, 128))
+        commit = found.decode("ascii", "replace").strip()
+        return commit if commit.startswith(base_commit) else ""  # else a branch or tag of that name
 
     def _named(self, commit: str) -> str:
         rev = "" if self.rev == "HEAD" or commit.startswith(self.rev) else f"{self.rev}, "
@@ -100,7 +109,7 @@ def _files(
     texts: dict[str, str | None] = {path: None for path, _ in files}
     notes += [f"{path[:200]!r} lies outside the tree: not read" for path in texts if not is_inside(path)]
     plain = [(path, blob) for path, blob in files if is_inside(path)]
-    blobs = objects.blobs([blob if _BLOB.match(blob) else "missing" for _, blob in plain], MAX_FILE_BYTES)
+    blobs = objects.blobs([blob if _ID.match(blob) else "missing" for _, blob in plain], MAX_FILE_BYTES)
     named = dict(zip(plain, list(blobs), strict=True))
     own = objects.blobs([f"{commit}:{path}" for path, _ in plain], MAX_FILE_BYTES)
     for (path, blob), data in zip(plain, list(own), strict=True):

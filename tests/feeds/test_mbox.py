@@ -126,3 +126,12 @@ async def test_a_directory_among_files_says_what_to_do(tmp_path: Path) -> None:
 def test_an_address_is_no_place_yet_and_says_what_to_do(path: str) -> None:
     with pytest.raises(FeedError, match="git clone --mirror"):
         feed_for(path)
+
+
+async def test_a_kind_that_is_named_may_wait_for_its_place(tmp_path: Path) -> None:
+    feed = feed_for(str(tmp_path / "later.mbox"), "later", "mbox")
+    with pytest.raises(FeedError, match="there is no such file"):
+        await read(feed)
+    (tmp_path / "later.mbox").write_text(mail(1))
+    assert (await read(feed))[0] == ["mail 1"]
+    assert feed.name == "later"

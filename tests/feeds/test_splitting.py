@@ -122,6 +122,11 @@ def test_a_shown_commit_becomes_a_mail_with_its_subject() -> None:
     assert b"Subject: [PATCH] KVM: Do it\n" in as_mail(shown, "x")
 
 
+def test_an_old_style_diff_becomes_a_mail_too() -> None:
+    old = b"Index: linux/a.c\n" + b"=" * 67 + b"\n" + DIFF.partition(b"\n")[2]
+    assert as_mail(old, "fix.diff").endswith(b"\n\n" + old)
+
+
 def test_the_same_diff_is_the_same_mail_and_another_is_another() -> None:
     assert as_mail(DIFF, "x") == as_mail(DIFF, "x")
     ids = {as_mail(text, "x").partition(b"Message-ID: ")[2].splitlines()[0] for text in (DIFF, DIFF + b"\n")}

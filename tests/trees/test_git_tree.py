@@ -68,6 +68,22 @@ async def test_an_id_of_something_else_than_a_blob_leaves_the_revision(place: Pa
     assert await text(GitTree(place), git(place, "rev-parse", "v1^{tree}")) == "int two;\n"
 
 
+async def test_the_base_commit_that_a_series_names_is_read(place: Path) -> None:
+    old = git(place, "rev-parse", "v1")
+    wanted = Wanted(files=(("a.c", ""),), mentions=(("one",),), base_commit=old)
+    answer = await GitTree(place).answer(wanted)
+    assert answer.texts == {"a.c": "int one;\n"}
+    assert answer.notes == (f"read at {old[:12]}, the base-commit that the series names",)
+
+
+@pytest.mark.parametrize("commit", ["0" * 40, "v1", "--help", "1234567", "abcdef0"])
+async def test_a_base_commit_that_is_not_here_leaves_the_revision(place: Path, commit: str) -> None:
+    git(place, "branch", "abcdef0", "v1")
+    answer = await GitTree(place).answer(Wanted(files=(("a.c", ""),), base_commit=commit))
+    assert answer.texts == {"a.c": "int two;\n"}
+    assert answer.notes == ()
+
+
 def test_the_name_tells_the_state(place: Path) -> None:
     tip = git(place, "rev-parse", "HEAD")
     old = git(place, "rev-parse", "v1")
