@@ -93,8 +93,8 @@ def test_a_reply_is_found_even_when_it_is_older_than_its_patch_by_a_wrong_clock(
 def test_thousands_of_mails_of_one_title_are_put_together() -> None:
     message, patch = mail("[PATCH] KVM: fix typo", "t")
     assert patch is not None
-    many = [replace(message, id=f"t{number}@x") for number in range(3000)]
-    assert len(assemble([(one, replace(patch, message=one)) for one in many], NOW)) == 3000
+    many = [replace(message, id=f"t{number}@x") for number in range(1000)]
+    assert len(assemble([(one, replace(patch, message=one)) for one in many], NOW)) == 1000
 
 
 def test_nothing_gives_nothing() -> None:
