@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from bot.code.contract import held_by_caller
 from bot.code.facts import Function
-from bot.code.flow import Step, StepKind
-from bot.code.sections import Lock, lock_of
-from bot.code.spelling import tight
-from bot.code.vocabulary import LOOKUPS, READ_SIDE, READS, REFERENCE_GET, WALKS
+from bot.code.reads import left_at, loads, used_outside
+from bot.code.vocabulary import READ_SIDE
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
 
@@ -159,76 +157,19 @@ FOR_EVER = Example(
 def pointer_used_after_unlock(code: Code) -> Iterator[Hit]:
     """A pointer that was looked up inside a read-side section is followed after the section's end."""
     for function in code.facts.in_focus:
-        for number, variable in _loads(function):
-            use = _used_outside(function, number, variable)
+        for number, variable in loads(function):
+            use = used_outside(function, number, variable)
             if use is None or held_by_caller(code.facts, function):
                 continue
             yield _warning(function, number, variable, use)
             break
 
 
-def _loads(function: Function) -> Iterator[tuple[int, str]]:
-    """The steps that look a pointer up inside a section of the function's own, with the variable that takes it."""
-    for number, step in enumerate(function.flow.steps):
-        held = function.held[number].always(READ_SIDE)
-        if not held:
-            continue
-        if step.kind is StepKind.CALL and step.target.isidentifier() and (step.name in LOOKUPS or step.name in READS):
-            yield number, step.target
-        elif step.kind is StepKind.WALK and step.name in WALKS and WALKS[step.name].rcu:
-            cursor = WALKS[step.name].cursor
-            if cursor is not None and len(step.args) > cursor and step.args[cursor].isidentifier():
-                yield number, step.args[cursor]
-
-
-def _used_outside(function: Function, load: int, variable: str) -> int | None:
-    """The first step that follows the pointer where no path holds anything any more."""
-    flow = function.flow
-    sections = function.held[load].always(READ_SIDE)
-    start = load
-    if len(flow.next[load]) == 1 and flow.steps[load].kind is StepKind.CALL:
-        start = flow.next[load][0]  # its own assignment
-
-    def ends(step: Step) -> bool:
-        return step.kind is StepKind.GAP or _takes_anew(step, variable) or _keeps(step, variable)
-
-    reached = sorted(flow.after(start, ends))
-    if any(_keeps(flow.steps[number], variable) for number in flow.after(start)):
-        return None  # some way takes a reference, and a flag may say which way was gone
-    for number in reached:
-        if variable in flow.steps[number].uses and number != start and not _anything_held(function, number):
-            return number if sections else None
-    return None
-
-
-def _anything_held(function: Function, number: int) -> bool:
-    return any(count for state in function.held[number].states for _, count in state)
-
-
-def _takes_anew(step: Step, variable: str) -> bool:
-    if step.kind is StepKind.ASSIGN:
-        return step.name == variable
-    if step.kind is StepKind.ASSUME:
-        # A flag or a null test of the pointer itself: the path on which it is null follows nothing.
-        return (step.name == variable and not step.truth) or (step.name == f"!{variable}" and step.truth)
-    return step.kind is StepKind.WALK and variable in step.args[:2]
-
-
-def _keeps(step: Step, variable: str) -> bool:
-    """Whether a call may take a reference to the object, or hands it to somebody who is to look after it."""
-    if step.kind is not StepKind.CALL:
-        return False
-    touched = any(
-        tight(arg).lstrip("&(").startswith((f"{variable}->", f"{variable})")) or arg == variable for arg in step.args
-    )
-    return touched and (bool(REFERENCE_GET.search(step.name)) or "lock" in step.name)
-
-
 def _warning(function: Function, load: int, variable: str, use: int) -> Hit:
     flow = function.flow
     taken, followed = flow.steps[load], flow.steps[use]
     section = function.held[load].always(READ_SIDE)[0]
-    left = _left_at(function, load, use, section)
+    left = left_at(function, load, use, section)
     evidence: list[Evidence] = [step_evidence(Role.READER, function, taken)]
     if left is not None:
         evidence.append(step_evidence(Role.UNLOCK, function, flow.steps[left]))
@@ -242,13 +183,3 @@ def _warning(function: Function, load: int, variable: str, use: int) -> Hit:
         question=f"What keeps {variable} from being freed at line {function.file_line(followed.line)}?",
         cure="If nothing does: use it inside the section, or take a reference there.",
     )
-
-
-def _left_at(function: Function, load: int, use: int, section: Lock) -> int | None:
-    """The unlock between the two steps."""
-    before = set(function.flow.before(use))
-    for number in sorted(set(function.flow.after(load)) & before):
-        found = lock_of(function.flow.steps[number])
-        if found and not found[1].takes and found[0].kind == section.kind:
-            return number
-    return None

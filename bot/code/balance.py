@@ -1,0 +1,76 @@
+"""Whether every way out of a function leaves the read-side sections that it entered."""
+
+from __future__ import annotations
+
+import re
+
+from bot.code.facts import Function
+from bot.code.flow import Step, StepKind
+from bot.code.sections import Lock, lock_of
+from bot.code.vocabulary import READ_SIDE
+
+_FAILURE = re.compile(r"-E[A-Z]\w*|-1|NULL|false|ERR_(?:PTR|CAST)\(.*|-\w*err\w*|(?:err|error|rc?|ret|retval|res|rv)")
+
+
+def sections_entered(function: Function) -> dict[Lock, int]:
+    """The read-side sections that the function enters, with the step that does so first."""
+    found: dict[Lock, int] = {}
+    for number, step in enumerate(function.flow.steps):
+        taken = lock_of(step)
+        if taken and taken[1].takes and taken[0].kind in READ_SIDE and step.name != "guard":
+            found.setdefault(taken[0], number)
+    return found
+
+
+def unbalanced_exit(function: Function, lock: Lock) -> int | None:
+    """The exit whose balance is wrong, None when none is for certain."""
+    exits: dict[int, set[int]] = {}
+    for number, followers in enumerate(function.flow.next):
+        if not followers and function.held[number].states:
+            # A void function may end with its unlock; what is held is known before each step.
+            last = lock_of(function.flow.steps[number])
+            change = 0 if last is None or last[0] != lock else 1 if last[1].takes else -1
+            exits[number] = {dict(state).get(lock, 0) + change for state in function.held[number].states}
+    counts = set().union(*exits.values()) if exits else set()
+    if len(counts) < 2 or min(counts) < 0 < max(counts) or 0 not in counts:
+        return None  # balanced, or a half of a pair
+    if _on_condition(function, lock) or _entered_by_caller(function, lock):
+        return None
+    if mixed := [number for number, found in exits.items() if len(found) > 1]:
+        return mixed[0]
+    wrong = next(number for number, found in exits.items() if found != {0})
+    right = [number for number, found in exits.items() if found == {0}]
+    step = function.flow.steps[wrong]
+    if step.kind is not StepKind.RETURN or not step.name:
+        return wrong
+    # A function may return with the section open when it succeeds; a failure that does is a mistake.
+    fails = _FAILURE.fullmatch(step.name) is not None
+    return wrong if fails and not all(_FAILURE.fullmatch(function.flow.steps[n].name) for n in right) else None
+
+
+def _entered_by_caller(function: Function, lock: Lock) -> bool:
+    """Whether the function may leave a section that it did not enter: then it ends what its caller began."""
+
+    def takes(step: Step) -> bool:
+        found = lock_of(step)
+        return found is not None and found[0] == lock and found[1].takes
+
+    steps = [function.flow.steps[number] for number in function.flow.after(0, takes)]
+    return any((found := lock_of(step)) is not None and found[0].kind == lock.kind for step in steps)
+
+
+def _on_condition(function: Function, lock: Lock) -> bool:
+    """Whether an unlock is passed by on a branch that goes on right behind it: lock and unlock follow one flag."""
+    flow = function.flow
+    for number, step in enumerate(flow.steps):
+        found = lock_of(step)
+        if found is None or found[0] != lock:
+            continue
+        for before in flow.previous[number]:
+            if flow.steps[before].kind is not StepKind.ASSUME:
+                continue
+            siblings = {other for fork in flow.previous[before] for other in flow.next[fork]} - {before}
+            behind = set(flow.after(number))
+            if any(set(flow.next[sibling]) & behind for sibling in siblings if flow.next[sibling]):
+                return True
+    return False

@@ -1,0 +1,95 @@
+"""What a change takes out of a read-side section: code that stays, and is covered no more."""
+
+from __future__ import annotations
+
+import re
+
+from bot.code.facts import Function
+from bot.code.flow import Step, StepKind
+from bot.code.protection import WorldFacts
+from bot.code.reads import is_read
+from bot.code.sections import lock_of
+from bot.code.spelling import tight
+from bot.code.vocabulary import READ_SIDE, WALKS
+
+_UPDATES = re.compile(
+    r"(?:^|_)(?:remove|destroy|unregister|register|free|kfree|put|del|delete|detach|attach|flush|cancel|alloc|init|exit|"
+    r"add|insert|set|clear|update|release|drop|lock|unlock|sync|synchronize|wait|sleep|schedule|wake|trace|pr|dev|warn|"
+    r"WARN|BUG|printk|debug|dbg|err|info|min|max|likely|unlikely|IS|READ|WRITE|PTR|ERR|test|smp|atomic|memset|memcpy|"
+    r"disable|enable|begin|end)(?:_|$)"
+)
+
+
+def counterpart(code: WorldFacts, function: Function) -> Function | None:
+    same = (other for other in code.by_name.get(function.name, ()) if other.path == function.path)
+    return next(same, None)
+
+
+def was_surplus(before: Function, after: Function) -> bool:
+    """Whether locks went without their unlocks: then there was one too many."""
+
+    def calls(function: Function, *, takes: bool) -> int:
+        found = (lock_of(step) for step in function.flow.steps if not step.name.startswith("guard"))
+        return sum(lock is not None and lock[0].kind in READ_SIDE and lock[1].takes is takes for lock in found)
+
+    fewer = calls(before, takes=True) - calls(after, takes=True)
+    return fewer > 0 and calls(before, takes=False) <= calls(after, takes=False)
+
+
+def moved(code: WorldFacts, before: WorldFacts) -> bool:
+    """Whether sections appear elsewhere: the callers, or a callback's, may have taken over."""
+    return any(
+        (old := counterpart(before, function)) is None or _sections(old) < _sections(function)
+        for function in code.in_focus
+        if _sections(function)
+    )
+
+
+def _sections(function: Function) -> int:
+    return sum(
+        (found := lock_of(step)) is not None and found[0].kind in READ_SIDE and found[1].takes
+        for step in function.flow.steps
+    )
+
+
+def uncovered(before: Function, after: Function, *, elsewhere: bool) -> tuple[int, float] | None:
+    """The step that lost its section, with the confidence; what RCU is asked for by name comes first."""
+    covered = {_place(step) for number, step in enumerate(before.flow.steps) if before.held[number].always(READ_SIDE)}
+    open_before = {_place(step) for number, step in enumerate(before.flow.steps) if not _protected(before, number)}
+    vanished = not _sections(after) and before.signature == after.signature
+    loaded = _loaded(before)
+    best: tuple[int, float] | None = None
+    for number, step in enumerate(after.flow.steps):
+        if _place(step) not in covered - open_before or not after.held[number].states or _protected(after, number):
+            continue
+        if is_read(step):
+            return number, 0.7
+        passed = loaded & (step.uses | frozenset(arg.lstrip("&*") for arg in step.args))
+        weight = 0.65 if passed else 0.5 if vanished and not elsewhere and _looks_up(step) else 0.0
+        if weight > (best[1] if best else 0.0):
+            best = number, weight
+    return best
+
+
+def _place(step: Step) -> tuple[StepKind, str, tuple[str, ...]]:
+    return step.kind, step.name, step.args or (tight(step.code),)
+
+
+def _looks_up(step: Step) -> bool:
+    """Whether a call may read what the section protected: it does not change, make or end anything by its name."""
+    if step.kind is not StepKind.CALL or not step.name.isidentifier() or step.name.isupper():
+        return False
+    return not _UPDATES.search(step.name)
+
+
+def _protected(function: Function, number: int) -> bool:
+    """Whether any way to a step holds anything: a lock may do what the section did."""
+    return any(count > 0 for state in function.held[number].states for _, count in state)
+
+
+def _loaded(function: Function) -> frozenset[str]:
+    """The variables that reads of the function fill."""
+    found = {step.target for step in function.flow.steps if step.target and is_read(step)}
+    walks = (step for step in function.flow.steps if step.kind is StepKind.WALK and is_read(step))
+    found.update(step.args[WALKS[step.name].cursor or 0] for step in walks if step.args)
+    return frozenset(found)

@@ -1,0 +1,87 @@
+"""What a function finds inside a read-side section, and whether it goes on using it when the section is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.code.facts import Function
+from bot.code.flow import Step, StepKind
+from bot.code.sections import Lock, lock_of
+from bot.code.spelling import tight
+from bot.code.vocabulary import LOOKUPS, READ_SIDE, READS, REFERENCE_GET, UPDATER_READS, WALKS
+
+
+def is_read(step: Step) -> bool:
+    """Whether a step finds an object that RCU protects: a dereference, a turn of a walk, a lookup."""
+    if step.kind is StepKind.WALK:
+        return step.name in WALKS and WALKS[step.name].rcu
+    if step.kind is not StepKind.CALL or step.name in UPDATER_READS - READS.keys():
+        return False
+    return step.name in READS or step.name in LOOKUPS or (step.name in WALKS and WALKS[step.name].rcu)
+
+
+def loads(function: Function) -> Iterator[tuple[int, str]]:
+    """The steps that look a pointer up inside a section of the function's own, with the variable that takes it."""
+    for number, step in enumerate(function.flow.steps):
+        held = function.held[number].always(READ_SIDE)
+        if not held:
+            continue
+        if step.kind is StepKind.CALL and step.target.isidentifier() and (step.name in LOOKUPS or step.name in READS):
+            yield number, step.target
+        elif step.kind is StepKind.WALK and step.name in WALKS and WALKS[step.name].rcu:
+            cursor = WALKS[step.name].cursor
+            if cursor is not None and len(step.args) > cursor and step.args[cursor].isidentifier():
+                yield number, step.args[cursor]
+
+
+def used_outside(function: Function, load: int, variable: str) -> int | None:
+    """The first step that follows the pointer where no path holds anything any more."""
+    flow = function.flow
+    sections = function.held[load].always(READ_SIDE)
+    start = load
+    if len(flow.next[load]) == 1 and flow.steps[load].kind is StepKind.CALL:
+        start = flow.next[load][0]  # its own assignment
+
+    def ends(step: Step) -> bool:
+        return step.kind is StepKind.GAP or _takes_anew(step, variable) or _keeps(step, variable)
+
+    reached = sorted(flow.after(start, ends))
+    if any(_keeps(flow.steps[number], variable) for number in flow.after(start)):
+        return None  # some way takes a reference, and a flag may say which way was gone
+    for number in reached:
+        if variable in flow.steps[number].uses and number != start and not _anything_held(function, number):
+            return number if sections else None
+    return None
+
+
+def _anything_held(function: Function, number: int) -> bool:
+    return any(count for state in function.held[number].states for _, count in state)
+
+
+def _takes_anew(step: Step, variable: str) -> bool:
+    if step.kind is StepKind.ASSIGN:
+        return step.name == variable
+    if step.kind is StepKind.ASSUME:
+        # A flag or a null test of the pointer itself: the path on which it is null follows nothing.
+        return (step.name == variable and not step.truth) or (step.name == f"!{variable}" and step.truth)
+    return step.kind is StepKind.WALK and variable in step.args[:2]
+
+
+def _keeps(step: Step, variable: str) -> bool:
+    """Whether a call may take a reference to the object, or hands it to somebody who is to look after it."""
+    if step.kind is not StepKind.CALL:
+        return False
+    touched = any(
+        tight(arg).lstrip("&(").startswith((f"{variable}->", f"{variable})")) or arg == variable for arg in step.args
+    )
+    return touched and (bool(REFERENCE_GET.search(step.name)) or "lock" in step.name)
+
+
+def left_at(function: Function, load: int, use: int, section: Lock) -> int | None:
+    """The unlock between the two steps."""
+    before = set(function.flow.before(use))
+    for number in sorted(set(function.flow.after(load)) & before):
+        found = lock_of(function.flow.steps[number])
+        if found and not found[1].takes and found[0].kind == section.kind:
+            return number
+    return None
