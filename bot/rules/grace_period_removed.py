@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.code.facts import Fact, FactKind, Function
+from bot.code.lost import lost_wait, still_waits
 from bot.code.removal import retirements, unlinks
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, free_without_wait, hit, rule, who_publishes_and_reads
-
-_BASE = re.compile(r"&?\(?(\w+)")
 
 DELETED = Example(
     "synchronize_rcu() is deleted from a release path",
@@ -55,39 +53,6 @@ OUT_OF_SIGHT = Example(
  {
  	rcu_assign_pointer(vm->bus, new); // <-- warns
 -	synchronize_srcu(&vm->srcu);
- }
-""",
-)
-
-NO_REMOVAL_IN_SIGHT = Example(
-    "the object is freed at once where it was handed to RCU before",
-    """\
- struct port { struct rcu_head rcu; };
-
- static void port_release(struct port *p)
- {
- 	port_stop(p);
--	kfree_rcu(p, rcu);
-+	kfree(p); // <-- warns
- }
-""",
-)
-
-NEVER_SEEN = Example(
-    "an error path before publication does not need the hand-over",
-    """\
- struct port { struct rcu_head rcu; };
-
- static int port_make(void)
- {
- 	struct port *p = kzalloc(sizeof(*p), GFP_KERNEL);
-
- 	if (port_setup(p)) {
--		kfree_rcu(p, rcu);
-+		kfree(p);
- 		return -EINVAL;
- 	}
- 	return port_publish(p);
  }
 """,
 )
@@ -188,8 +153,8 @@ CALLER_WAITED = Example(
     caller that every reader sees the new state.""",
     instead="""Keep the wait, or replace it: call_rcu(), kfree_rcu(), one synchronize_rcu() for many removals.  Where it
     was not needed, the changelog says what orders the readers now.""",
-    bad=(DELETED, AT_ONCE, OUT_OF_SIGHT, NO_REMOVAL_IN_SIGHT),
-    good=(NEVER_SEEN, DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
+    bad=(DELETED, AT_ONCE, OUT_OF_SIGHT),
+    good=(DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
     blind_spots=(CALLER_WAITED,),
     replaces=("free-without-grace-period",),
     hunk_proves=True,
@@ -198,15 +163,13 @@ def grace_period_removed(code: Code) -> Iterator[Hit]:
     """A wait for readers that stood behind a removal is gone."""
     if code.before is None:
         return
-    said: set[tuple[str, str]] = set()
     for removal, subject, variable, shown in _removals(code):
-        lost = _lost_wait(code, removal.where)
+        lost = lost_wait(code.facts, code.before.facts, removal.where)
         if lost is None or code.lifetime.excuse(removal.where, removal):
             continue
         freed = next(code.lifetime.freed(removal.where, removal.step, variable), None) if variable else None
-        if freed is None and _still_waits(code, removal.where):
+        if freed is None and still_waits(code.facts, code.before.facts, code.lifetime, removal.where):
             continue
-        said.add((removal.path, removal.function))
         gone = lost.evidence(Role.WAIT, "taken out")
         evidence = (
             *shown,
@@ -223,46 +186,6 @@ def grace_period_removed(code: Code) -> Iterator[Hit]:
             cure="If nothing does, keep it, or free with kfree_rcu() or call_rcu().",
             confidence=None if freed is not None else 0.5,
         )
-    yield from (found for found in _freed_at_once(code) if (found.path, found.function) not in said)
-
-
-def _freed_at_once(code: Code) -> Iterator[Hit]:
-    """Frees that a hand-over to RCU, or a wait, came before: the removal itself may be anywhere."""
-    for function in code.facts.in_focus:
-        lost = _lost_wait(code, function)
-        if lost is None or _still_waits(code, function) or _no_rcu_list_now(code, lost.where):
-            continue
-        for fact in code.facts.facts(function):
-            named = lost.kind is FactKind.DEFER and _base(fact.variable) == _base(lost.variable)
-            if fact.kind is not FactKind.FREE or not (named or lost.kind is FactKind.WAIT):
-                continue
-            if code.lifetime.private(function, fact) or code.lifetime.stated(function, fact):
-                continue
-            gone = lost.evidence(Role.WAIT, "taken out")
-            yield hit(
-                fact,
-                fact.variable,
-                f"{fact.name}() frees {fact.variable}, which {lost.name}() let readers finish with",
-                (replace(gone, origin="base"), fact.evidence(Role.FREE)),
-                question=f"Can a reader still hold {fact.variable}?",
-                cure="If so, keep the wait, or free with kfree_rcu() or call_rcu().",
-                confidence=0.7 if named else 0.5,
-            )
-            break
-
-
-def _no_rcu_list_now(code: Code, before: Function) -> bool:
-    """Whether what the function took off RCU lists is on no RCU list any more."""
-    if code.before is None:
-        return False
-    removed = [fact for fact in code.before.facts.facts(before) if fact.kind is FactKind.UNLINK and fact.rcu]
-    now = [code.facts.lists.get(fact.node) for fact in removed]
-    return bool(removed) and not any(found and any(fact.rcu for fact in found.facts) for found in now)
-
-
-def _base(variable: str) -> str:
-    found = _BASE.match(variable)
-    return found[1] if found else variable
 
 
 def _removals(code: Code) -> Iterator[tuple[Fact, str, str, tuple[Evidence, ...]]]:
@@ -283,39 +206,3 @@ def _removals(code: Code) -> Iterator[tuple[Fact, str, str, tuple[Evidence, ...]
             if (store.where, str(field)) not in seen:
                 seen.add((store.where, str(field)))
                 yield store, str(field), "", pointer.who_reads()
-
-
-def _lost_wait(code: Code, function: Function) -> Fact | None:
-    """A wait or hand-over that the function had before and has not now, None when there are as many as before."""
-    before = _waits(code.before, function.path, function.name)
-    now = _waits(code, function.path, function.name)
-    if len(now) >= len(before):
-        return None
-    left = [fact.name for fact in now]
-    for fact in before:
-        if fact.name not in left:
-            return fact
-        left.remove(fact.name)
-    return None
-
-
-def _waits(code: Code | None, path: str, name: str) -> list[Fact]:
-    if code is None:
-        return []
-    return [
-        fact
-        for function in code.facts.by_name.get(name, ())
-        if function.path == path
-        for fact in code.facts.facts(function)
-        if fact.kind in {FactKind.WAIT, FactKind.DEFER}
-    ]
-
-
-def _still_waits(code: Code, function: Function) -> bool:
-    """Whether the function, or a caller that did not before, still waits or hands over."""
-    if code.lifetime.waits(function) or _waits(code, function.path, function.name):
-        return True
-    return any(
-        len(_waits(code, caller.path, caller.name)) > len(_waits(code.before, caller.path, caller.name))
-        for caller, _ in code.facts.callers(function)
-    )

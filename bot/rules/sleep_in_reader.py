@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.code.facts import Fact, FactKind, Function
-from bot.code.flow import Step, StepKind
+from bot.code.flow import StepKind
 from bot.code.sections import Lock, lock_of
-from bot.code.vocabulary import RCU, RCU_BH, RCU_SCHED
+from bot.code.sleeping import NO_SLEEP, always_sleeps
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit, hit_at, rule, step_evidence
 
-_NO_SLEEP = (RCU, RCU_BH, RCU_SCHED)  # SRCU and RCU-tasks readers may block
 _USER_ACCESS = frozenset({"copy_from_user", "copy_to_user", "get_user", "put_user", "clear_user", "strncpy_from_user"})
 
 ALLOCATES = Example(
@@ -160,35 +159,15 @@ def sleep_in_reader(code: Code) -> Iterator[Hit]:
         for fact in code.facts.facts(function):
             if fact.kind is not FactKind.SLEEP or (faultless and fact.name in _USER_ACCESS):
                 continue
-            sections = function.held[fact.step].always(_NO_SLEEP)
+            sections = function.held[fact.step].always(NO_SLEEP)
             if sections:
                 yield _warning(fact, sections[0])
         for number, step in enumerate(function.flow.steps):
-            if step.kind is not StepKind.CALL or not function.held[number].always(_NO_SLEEP):
+            if step.kind is not StepKind.CALL or not function.held[number].always(NO_SLEEP):
                 continue
-            sleep = _sleeps(code, function, step)
+            sleep = always_sleeps(code.facts, function, step)
             if sleep is not None:
-                yield _callee(function, number, sleep, function.held[number].always(_NO_SLEEP)[0])
-
-
-def _sleeps(code: Code, function: Function, step: Step) -> Fact | None:
-    """The sleep that every way through a callee meets, None when there is a way without."""
-    callee = code.facts.defined(step.name, function.path)
-    if callee is None or callee is function or callee.flow.has_gap:
-        return None
-    sleeps = {fact.step: fact for fact in code.facts.facts(callee) if fact.kind is FactKind.SLEEP}
-    if not sleeps:
-        return None
-    steps = callee.flow.steps
-    blocking = {id(steps[number]) for number in sleeps}
-    # Could the function's end be reached with the sleeps, and leaving the section, taken out of it?
-    reached = {0, *callee.flow.after(0, lambda at: id(at) in blocking or _leaves(at))}
-    return None if any(not callee.flow.next[number] for number in reached) else next(iter(sleeps.values()))
-
-
-def _leaves(step: Step) -> bool:
-    found = lock_of(step)
-    return found is not None and found[0].kind in _NO_SLEEP and not found[1].takes
+                yield _callee(function, number, sleep, function.held[number].always(NO_SLEEP)[0])
 
 
 def _section(function: Function, before: int, section: Lock) -> tuple[Evidence, ...]:

@@ -1,0 +1,48 @@
+"""Which waits for readers a change takes out of a function, and whether something else waits in their place."""
+
+from __future__ import annotations
+
+from bot.code.facts import Fact, FactKind, Function
+from bot.code.lifetime import Lifetime
+from bot.code.protection import WorldFacts
+
+
+def lost_wait(code: WorldFacts, before_code: WorldFacts, function: Function) -> Fact | None:
+    """A wait or hand-over that the function had before and has not now, None when there are as many as before."""
+    before = _waits(before_code, function.path, function.name)
+    now = _waits(code, function.path, function.name)
+    if len(now) >= len(before):
+        return None
+    left = [fact.name for fact in now]
+    for fact in before:
+        if fact.name not in left:
+            return fact
+        left.remove(fact.name)
+    return None
+
+
+def _waits(code: WorldFacts, path: str, name: str) -> list[Fact]:
+    return [
+        fact
+        for function in code.by_name.get(name, ())
+        if function.path == path
+        for fact in code.facts(function)
+        if fact.kind in {FactKind.WAIT, FactKind.DEFER}
+    ]
+
+
+def still_waits(code: WorldFacts, before_code: WorldFacts, lifetime: Lifetime, function: Function) -> bool:
+    """Whether the function, or a caller that did not before, still waits or hands over."""
+    if lifetime.waits(function) or _waits(code, function.path, function.name):
+        return True
+    return any(
+        len(_waits(code, caller.path, caller.name)) > len(_waits(before_code, caller.path, caller.name))
+        for caller, _ in code.callers(function)
+    )
+
+
+def on_no_rcu_list_now(code: WorldFacts, before_code: WorldFacts, before: Function) -> bool:
+    """Whether what the function took off RCU lists is on no RCU list any more."""
+    removed = [fact for fact in before_code.facts(before) if fact.kind is FactKind.UNLINK and fact.rcu]
+    now = [code.lists.get(fact.node) for fact in removed]
+    return bool(removed) and not any(found and any(fact.rcu for fact in found.facts) for found in now)
