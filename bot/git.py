@@ -16,7 +16,11 @@ from typing import IO
 PATIENCE_SECONDS = 300.0
 _PIPELINE = 64  # requests on their way at once: fewer waits, and far below what a pipe holds
 _CHUNK = 1 << 16
-_LOCALE = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_SET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+# Inside of a git hook these name the hook's repository, and git would believe them before -C.
+_UNSET = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+)
 
 
 class GitError(Exception):
@@ -36,7 +40,7 @@ def run(directory: Path, *words: str, yes: Sequence[int] = (0,)) -> bytes:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PATIENCE_SECONDS,
-            env={**os.environ, **_LOCALE},
+            env=_environment(),
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -137,7 +141,7 @@ def _running(directory: Path, words: Sequence[str]) -> Iterator[_Child]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                env={**os.environ, **_LOCALE},
+                env=_environment(),
             )
         except FileNotFoundError:
             raise GitError("git is not installed (install the package git)") from None
@@ -157,6 +161,10 @@ def _command(directory: Path, words: Sequence[str]) -> list[str]:
     place = directory.resolve()
     trust = (f"safe.directory={place}", f"safe.directory={place / '.git'}")
     return ["git", *(word for setting in trust for word in ("-c", setting)), "-C", os.fspath(place), *words]
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _UNSET} | _SET
 
 
 def _last_words(complaints: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ async def test_a_base_commit_that_is_not_here_leaves_the_revision(place: Path, c
     answer = await GitTree(place).answer(Wanted(files=(("a.c", ""),), base_commit=commit))
     assert answer.texts == {"a.c": "int two;\n"}
     assert answer.notes == ()
+
+
+def test_a_hook_of_another_repository_does_not_lead_astray(place: Path) -> None:
+    program = f"from pathlib import Path; from bot.trees.git import GitTree; print(GitTree(Path({str(place)!r})).name)"
+    env = {**os.environ, "GIT_DIR": str(place / "elsewhere"), "GIT_INDEX_FILE": "none"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root, env=env
+    )
+    assert done.stdout.strip() == GitTree(place).name
 
 
 def test_the_name_tells_the_state(place: Path) -> None:
