@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 
 from bot.code import vocabulary as words
 from bot.code.flow import Flow, Step, StepKind
@@ -23,6 +24,7 @@ _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
 _NULLS = frozenset({"NULL", "0", "(void*)0"})
 
 
+_MAX_FACTS = 400  # of one function, ten times what real ones have: each is asked about against all steps
 _SHARED = frozenset({"signature", "static", "parameters", "words", "flow", "held", "variables", "aliases"})
 
 
@@ -177,7 +179,7 @@ def variable_of(argument: str) -> str:
 
 def facts_of(function: Function, structs: Structs) -> tuple[Fact, ...]:
     """Every fact of a function, in the order of its steps."""
-    return tuple(_Reader(function, structs).facts())
+    return tuple(islice(_Reader(function, structs).facts(), _MAX_FACTS))
 
 
 def _argument(step: Step, number: int | None) -> str:

@@ -13,7 +13,7 @@ from bot.code.vocabulary import SECTION_WORDS
 from bot.model import Evidence, Role, World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListProtection:
     """All that the world does with nodes of one kind (``kvm_device.vm_node``), over all heads they hang on."""
 
@@ -27,16 +27,23 @@ class ListProtection:
             if fact.kind is kind and rcu in {None, fact.rcu} and (head is None or fact.head in {head, NOWHERE})
         )
 
-    @property
+    @cached_property
     def rcu_heads(self) -> frozenset[Key]:
         """Heads onto which nodes are published with an _rcu primitive, or from which RCU readers walk."""
         linked = (*self.of(FactKind.ADD, rcu=True), *self.of(FactKind.WALK, rcu=True))
         return frozenset(fact.head for fact in linked if fact.head != NOWHERE and fact.head.owner != LOCAL)
 
-    @property
+    @cached_property
     def plain_heads(self) -> frozenset[Key]:
         linked = (*self.of(FactKind.ADD, rcu=False), *self.of(FactKind.WALK, rcu=False))
         return frozenset(fact.head for fact in linked if fact.head != NOWHERE) - self.rcu_heads
+
+    @cached_property
+    def _by_function(self) -> Mapping[Function, tuple[Fact, ...]]:
+        found: dict[Function, list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(fact.where, []).append(fact)
+        return {function: tuple(facts) for function, facts in found.items()}
 
     def head_of(self, fact: Fact) -> Key | None:
         """The head that a node is on when ``fact`` happens to it; None when it cannot be told from another.
@@ -48,8 +55,8 @@ class ListProtection:
             return fact.head
         near = {
             other.head
-            for other in self.facts
-            if other.where is fact.where and other.variable == fact.variable and other.head != NOWHERE
+            for other in self._by_function.get(fact.where, ())
+            if other.variable == fact.variable and other.head != NOWHERE
             if other.kind in {FactKind.WALK, FactKind.ADD} and other.step < fact.step
         }
         if len(near) == 1:
