@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bot.code.facts import Fact, FactKind
 from bot.code.flow import StepKind
-from bot.code.lifetime import Lifetime
+from bot.code.lifetime import Freed, Lifetime
 from bot.code.protection import ListProtection, PointerProtection, WorldFacts
-from bot.code.structs import Key
+from bot.code.structs import LOCAL, Key
 from bot.code.vocabulary import READS, UPDATER_READS
 
 _NULL = re.compile(r"\(?NULL\)?|0|\(void\s?\*\)\s?0")
@@ -33,6 +33,17 @@ class Retirement:
     fact: Fact
     protection: PointerProtection
     old: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An object that its publisher frees again with no grace period; ``place`` is the removal, or the free itself."""
+
+    published: Fact
+    place: Fact
+    variable: str
+    freed: Freed
+    list: ListProtection | None = None
 
 
 def unlinks(code: WorldFacts, lifetime: Lifetime, *, rcu: bool) -> Iterator[Unlink]:
@@ -80,6 +91,43 @@ def _old_values(code: WorldFacts, store: Fact) -> Iterator[str]:
         if key == store.head and source == step.args[0]:
             seen.add(loaded)
             yield loaded
+
+
+def taken_back(code: WorldFacts, lifetime: Lifetime) -> Iterator[TakenBack]:
+    """Objects that a function publishes and then frees, on some path with no wait between."""
+    for protection in code.lists.values():
+        removals = protection.of(FactKind.UNLINK)
+        for add in protection.of(FactKind.ADD, rcu=True):
+            if add.head.owner == LOCAL or lifetime.owner_private(add) or lifetime.stated(add.where, add):
+                continue
+            found = _taken_back(code, lifetime, add, add.variable, removals)
+            if found is not None:
+                yield replace(found, list=protection)
+    for pointer in code.pointers.values():
+        for store in pointer.of(FactKind.STORE, rcu=True):
+            if store.value.isidentifier() and not is_null(store.value) and not lifetime.owner_private(store):
+                found = _taken_back(code, lifetime, store, store.value, ())
+                if found is not None:
+                    yield found
+
+
+def _taken_back(
+    code: WorldFacts, lifetime: Lifetime, published: Fact, variable: str, removals: Sequence[Fact]
+) -> TakenBack | None:
+    function = published.where
+    reached = set(lifetime.until_wait(function, published.step, variable))
+    for removal in removals:
+        if removal.where is function and removal.variable == variable and removal.step in reached:
+            freed = next(lifetime.freed(function, removal.step, variable), None)
+            if freed is not None and not lifetime.stated(function, removal):
+                return TakenBack(published, removal, variable, freed)
+    for fact in code.facts(function):
+        # A callee that frees may only drop the publisher's own reference, so a free in plain sight is asked for.
+        if fact.kind is not FactKind.FREE or fact.value or fact.variable != variable or fact.step not in reached:
+            continue
+        if not lifetime.waits_between(function, published.step, fact.step):
+            return TakenBack(published, fact, variable, Freed(fact, fact.line, fact.code))
+    return None
 
 
 def is_null(value: str) -> bool:

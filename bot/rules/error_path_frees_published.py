@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from bot.code.facts import Fact, FactKind
-from bot.code.lifetime import Freed
-from bot.code.removal import is_null
-from bot.code.structs import LOCAL
-from bot.model import Evidence, Hit, Level, Role
+from bot.code.facts import FactKind
+from bot.code.removal import taken_back
+from bot.model import Hit, Level, Role
 from bot.rule import Code, Example, free_without_wait, hit, rule, who_publishes_and_reads
 
 LIST = Example(
@@ -21,12 +19,10 @@ LIST = Example(
  {
  	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
  	int ret;
-
  	mutex_lock(&hub->lock);
 -	list_add(&g->node, &hub->gadgets);
 +	list_add_rcu(&g->node, &hub->gadgets);
  	mutex_unlock(&hub->lock);
-
  	ret = gadget_open(g);
  	if (ret < 0) {
  		mutex_lock(&hub->lock);
@@ -49,7 +45,6 @@ LEFT_ON_LIST = Example(
  {
  	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
  	int ret;
-
 +	list_add_tail_rcu(&g->node, &hub->gadgets);
  	ret = gadget_name(g, id);
  	if (ret) {
@@ -70,7 +65,6 @@ POINTER = Example(
 +static int state_install(struct vm *vm)
 +{
 +	struct state *s = kzalloc(sizeof(*s), GFP_KERNEL);
-+
 +	rcu_assign_pointer(vm->state, s);
 +	if (state_start(vm)) {
 +		RCU_INIT_POINTER(vm->state, NULL);
@@ -91,7 +85,6 @@ WAITED = Example(
 +static int gadget_create(struct hub *hub, bool later)
 +{
 +	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
-+
 +	if (!g)
 +		return -ENOMEM;
 +	list_add_rcu(&g->node, &hub->gadgets);
@@ -110,8 +103,8 @@ WAITED = Example(
 """,
 )
 
-TOO_EARLY = Example(
-    "the error comes before publication, and loops make a new object each turn",
+NOT_PUBLISHED = Example(
+    "a failure before publication, publication on success alone, a local list",
     """\
  struct gadget { struct list_head node; };
  struct hub { struct list_head gadgets; };
@@ -119,7 +112,6 @@ TOO_EARLY = Example(
 +static int gadget_fill(struct hub *hub, int count)
 +{
 +	struct gadget *g;
-+
 +	while (count--) {
 +		g = kzalloc(sizeof(*g), GFP_KERNEL);
 +		if (!g)
@@ -132,20 +124,12 @@ TOO_EARLY = Example(
 +	}
 +	return 0;
 +}
-""",
-)
-
-ONLY_ON_SUCCESS = Example(
-    "published when all went well, freed when not, behind the same condition",
-    """\
- struct gadget { struct list_head node; };
- struct hub { struct list_head gadgets; };
++
 
 +static int gadget_create(struct hub *hub)
 +{
 +	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
 +	int ret = gadget_open(g);
-+
 +	if (ret >= 0)
 +		list_add_rcu(&g->node, &hub->gadgets);
 +	hub_done(hub);
@@ -154,19 +138,12 @@ ONLY_ON_SUCCESS = Example(
 +	kfree(g);
 +	return ret;
 +}
-""",
-)
-
-STAGING = Example(
-    "the list is a local one",
-    """\
- struct gadget { struct list_head node; };
++
 
 +static int gadget_collect(void)
 +{
 +	LIST_HEAD(found);
 +	struct gadget *g = gadget_next();
-+
 +	list_add_rcu(&g->node, &found);
 +	if (gadget_open(g)) {
 +		list_del(&g->node);
@@ -207,62 +184,22 @@ NOBODY_YET = Example(
     kfree_rcu(), on the error path.""",
     replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, LEFT_ON_LIST, POINTER),
-    good=(WAITED, TOO_EARLY, ONLY_ON_SUCCESS, STAGING),
+    good=(WAITED, NOT_PUBLISHED),
     blind_spots=(NOBODY_YET,),
     replaces=("plain-del-on-rculist", "del-init-on-rculist", "free-without-grace-period"),
 )
 def error_path_frees_published(code: Code) -> Iterator[Hit]:
     """An object is freed with no grace period in the function that published it."""
-    for protection in code.facts.lists.values():
-        shown = who_publishes_and_reads(protection)
-        removals = protection.of(FactKind.UNLINK)
-        for add in protection.of(FactKind.ADD, rcu=True):
-            if add.head.owner == LOCAL or code.lifetime.owner_private(add):
-                continue
-            if not code.lifetime.stated(add.where, add):
-                yield from _taken_back(code, add, add.variable, str(add.head), removals, shown)
-    for pointer in code.facts.pointers.values():
-        for store in pointer.of(FactKind.STORE, rcu=True):
-            if store.value.isidentifier() and not is_null(store.value) and not code.lifetime.owner_private(store):
-                yield from _taken_back(code, store, store.value, str(pointer.field), (), pointer.who_reads())
-
-
-def _taken_back(
-    code: Code, published: Fact, variable: str, subject: str, removals: Sequence[Fact], shown: tuple[Evidence, ...]
-) -> Iterator[Hit]:
-    function = published.where
-    reached = set(code.lifetime.until_wait(function, published.step, variable))
-    for removal in removals:
-        if removal.where is function and removal.variable == variable and removal.step in reached:
-            freed = next(code.lifetime.freed(function, removal.step, variable), None)
-            if freed is not None and not code.lifetime.stated(function, removal):
-                evidence = (*shown, removal.evidence(Role.REMOVE), *free_without_wait(removal, freed))
-                yield _warning(published, removal, variable, subject, evidence)
-                return
-    for fact in code.facts.facts(function):
-        # A callee that frees may only drop the publisher's own reference, so a free in plain sight is asked for.
-        if fact.kind is not FactKind.FREE or fact.value or fact.variable != variable or fact.step not in reached:
-            continue
-        if not code.lifetime.waits_between(function, published.step, fact.step):
-            evidence = (*shown, *free_without_wait(fact, Freed(fact, fact.line, fact.code)))
-            yield _warning(published, fact, variable, subject, evidence, confidence=0.7)
-            return
-
-
-def _warning(
-    published: Fact,
-    place: Fact,
-    variable: str,
-    subject: str,
-    evidence: tuple[Evidence, ...],
-    confidence: float | None = None,
-) -> Hit:
-    return hit(
-        place,
-        subject,
-        f"{place.name}() takes back {variable}, which {published.name}() put on {subject}",
-        evidence,
-        question=f"Can a reader have found {variable} between line {published.line} and line {place.line}?",
-        cure="If so: let a grace period pass on the error path before the free, or publish after what can fail.",
-        confidence=confidence,
-    )
+    for found in taken_back(code.facts, code.lifetime):
+        published, place, variable = found.published, found.place, found.variable
+        shown = who_publishes_and_reads(found.list) if found.list else ()
+        removal = (place.evidence(Role.REMOVE),) if place.kind is FactKind.UNLINK else ()
+        yield hit(
+            place,
+            str(published.head),
+            f"{place.name}() takes back {variable}, which {published.name}() put on {published.head}",
+            (*(shown or (published.evidence(Role.PUBLISH),)), *removal, *free_without_wait(place, found.freed)),
+            question=f"Can a reader have found {variable} between line {published.line} and line {place.line}?",
+            cure="If so: let a grace period pass on the error path before the free, or publish after what can fail.",
+            confidence=None if removal else 0.7,
+        )

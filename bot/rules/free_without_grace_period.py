@@ -36,7 +36,6 @@ POINTER = Example(
 +static void filter_set(struct vm *vm, struct filter *new)
 +{
 +	struct filter *old;
-+
 +	mutex_lock(&vm->lock);
 +	old = rcu_dereference_protected(vm->filter, lockdep_is_held(&vm->lock));
 +	rcu_assign_pointer(vm->filter, new); // <-- warns
@@ -95,7 +94,6 @@ WAITS = Example(
 +static int port_swap(struct bridge *br, struct port *new)
 +{
 +	struct port *old = rcu_dereference_protected(br->first, 1);
-+
 +	if (!new)
 +		goto out;
 +	rcu_assign_pointer(br->first, new);
@@ -108,8 +106,8 @@ WAITS = Example(
 """,
 )
 
-NEVER_PUBLISHED = Example(
-    "the object was made here and never published",
+NO_READER = Example(
+    "an object that was never published; a free on the way where no reader is left",
     """\
  struct port { struct list_head node; };
  struct bridge { struct list_head ports; };
@@ -117,7 +115,6 @@ NEVER_PUBLISHED = Example(
 +static int port_make(struct bridge *br)
 +{
 +	struct port *p = kzalloc(sizeof(*p), GFP_KERNEL);
-+
 +	if (!p)
 +		return -ENOMEM;
 +	if (port_setup(p)) {
@@ -127,12 +124,7 @@ NEVER_PUBLISHED = Example(
 +	list_add_rcu(&p->node, &br->ports);
 +	return 0;
 +}
-""",
-)
-
-ONE_WAY = Example(
-    "one way hands the object over; the other is for when no reader is left",
-    """\
++
  struct port { struct list_head node; struct rcu_head rcu; };
  struct bridge { struct list_head ports; bool dying; };
 
@@ -166,13 +158,12 @@ LAST_PUT = Example(
     level=Level.ERROR,
     confidence=0.8,
     sources=("Documentation/RCU/checklist.rst item 14", "include/linux/rculist.h list_del_rcu()"),
-    why="""Unlinking stops new readers from finding the object; the readers that found it before still use it.  Only a
-    grace period tells that they are gone.""",
+    why="Unlinking stops new readers; those that found the object before use it until a grace period has passed.",
     instead="""kfree_rcu(), call_rcu() or, where sleeping is fine, synchronize_rcu() between unlinking and freeing; for
     objects that SRCU readers use, the forms with the srcu_struct.""",
     replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, POINTER, REPLACED),
-    good=(WAITS, NEVER_PUBLISHED, ONE_WAY),
+    good=(WAITS, NO_READER),
     blind_spots=(LAST_PUT,),
 )
 def free_without_grace_period(code: Code) -> Iterator[Hit | Excused]:

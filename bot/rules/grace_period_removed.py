@@ -58,7 +58,7 @@ OUT_OF_SIGHT = Example(
 )
 
 DEFERRED = Example(
-    "the wait is replaced by a deferred free",
+    "the wait is replaced by a deferred free, one hand-over by another",
     """\
  struct port { struct list_head node; struct rcu_head rcu; };
 
@@ -69,13 +69,6 @@ DEFERRED = Example(
 -	kfree(p);
 +	kfree_rcu(p, rcu);
  }
-""",
-)
-
-HURRIED = Example(
-    "one hand-over becomes another, which this patch brings along",
-    """\
- struct port { struct list_head node; struct rcu_head rcu; };
 
  static void port_remove(struct port *p)
  {
@@ -154,7 +147,7 @@ CALLER_WAITED = Example(
     instead="""Keep the wait, or replace it: call_rcu(), kfree_rcu(), one synchronize_rcu() for many removals.  Where it
     was not needed, the changelog says what orders the readers now.""",
     bad=(DELETED, AT_ONCE, OUT_OF_SIGHT),
-    good=(DEFERRED, HURRIED, MOVED, NO_READERS_LEFT),
+    good=(DEFERRED, MOVED, NO_READERS_LEFT),
     blind_spots=(CALLER_WAITED,),
     replaces=("free-without-grace-period",),
     hunk_proves=True,

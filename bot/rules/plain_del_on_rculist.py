@@ -20,7 +20,6 @@ BAD = Example(
  {
  	struct gadget *g;
  	int found = 0;
-
 +	rcu_read_lock();
 +	list_for_each_entry_rcu(g, &hub->gadgets, node)
  		found += g->ops->id == id;
@@ -63,7 +62,6 @@ DESTRUCTOR = Example(
  static void hub_destroy(struct hub *hub)
  {
  	struct gadget *g, *tmp;
-
  	list_for_each_entry_safe(g, tmp, &hub->gadgets, node) {
  		list_del(&g->node);
  		kfree(g);
@@ -80,10 +78,10 @@ DESTRUCTOR = Example(
 )
 
 OTHER_HEAD = Example(
-    "the same member on another, plain list",
+    "the same member on another, plain list; an error path that is left before publication",
     """\
  struct gadget { struct list_head node; };
- struct hub { struct list_head gadgets; struct list_head spare; };
+ struct hub { struct list_head gadgets; struct list_head spare; struct list_head pending; };
 
  static void gadget_publish(struct hub *hub, struct gadget *g)
  {
@@ -93,11 +91,22 @@ OTHER_HEAD = Example(
  static void hub_drop_spare(struct hub *hub)
  {
  	struct gadget *g, *tmp;
-
  	list_for_each_entry_safe(g, tmp, &hub->spare, node) {
  		list_del(&g->node);
  		kfree(g);
  	}
+ }
+
+ static int gadget_create(struct hub *hub)
+ {
+ 	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
+ 	if (gadget_setup(g)) {
+ 		list_del(&g->node);
+ 		kfree(g);
+ 		return -EINVAL;
+ 	}
++	list_add_rcu(&g->node, &hub->gadgets);
+ 	return 0;
  }
 """,
 )
@@ -120,27 +129,6 @@ CONVERTED = Example(
 +	list_del_rcu(&g->node);
 +	synchronize_rcu();
  	kfree(g);
- }
-""",
-)
-
-BEFORE_PUBLICATION = Example(
-    "an error path that is left before the node is published",
-    """\
- struct gadget { struct list_head node; };
- struct hub { struct list_head gadgets; struct list_head pending; };
-
- static int gadget_create(struct hub *hub)
- {
- 	struct gadget *g = kzalloc(sizeof(*g), GFP_KERNEL);
-
- 	if (gadget_setup(g)) {
- 		list_del(&g->node);
- 		kfree(g);
- 		return -EINVAL;
- 	}
-+	list_add_rcu(&g->node, &hub->gadgets);
- 	return 0;
  }
 """,
 )
@@ -183,7 +171,7 @@ CALLER_WAITS = Example(
     exist any more, and say so in a comment.""",
     replaces_anywhere=("half-converted-rculist",),
     bad=(BAD,),
-    good=(DESTRUCTOR, OTHER_HEAD, CONVERTED, BEFORE_PUBLICATION),
+    good=(DESTRUCTOR, OTHER_HEAD, CONVERTED),
     blind_spots=(CALLER_WAITS,),
 )
 def plain_del_on_rculist(code: Code) -> Iterator[Hit | Excused]:

@@ -20,7 +20,6 @@ DROPPED = Example(
  {
  	struct gadget *g;
  	bool known = false;
-
 -	rcu_read_lock();
  	list_for_each_entry_rcu(g, &hub->gadgets, node) { // <-- warns
  		if (g->id == id)
@@ -38,7 +37,6 @@ SHRUNK = Example(
  static void hub_dump(struct hub *hub)
  {
  	struct gadget *g;
-
  	rcu_read_lock();
  	g = rcu_dereference(hub->first);
 +	rcu_read_unlock();
@@ -55,7 +53,6 @@ LOOKUP = Example(
  static int driver_pin(const char *name)
  {
  	struct driver *d;
-
 -	rcu_read_lock();
  	d = driver_find(name); // <-- warns
 -	if (d && try_module_get(d->owner)) {
@@ -69,8 +66,8 @@ LOOKUP = Example(
 """,
 )
 
-SLEEPS_NOW = Example(
-    "what has to sleep is taken out of the section",
+NOT_NEEDED = Example(
+    "what has to sleep is taken out of the section; the lock was taken twice",
     """\
  static void hub_detach(struct hub *hub)
  {
@@ -78,16 +75,10 @@ SLEEPS_NOW = Example(
  	hub_remove_all(hub);
 -	rcu_read_unlock();
  }
-""",
-)
 
-ONE_TOO_MANY = Example(
-    "the lock was taken twice",
-    """\
  static int hub_state(struct hub *hub)
  {
  	int state;
-
  	rcu_read_lock();
  	prepare(hub);
 -	rcu_read_lock();
@@ -106,7 +97,6 @@ TAKEN_OVER = Example(
  static int hub_state(struct hub *hub)
  {
  	int state;
-
 -	rcu_read_lock();
 +	guard(rcu)();
  	state = rcu_dereference(hub->first)->state;
@@ -129,7 +119,6 @@ TAKEN_OVER = Example(
  static int gadget_state(struct hub *hub)
  {
  	int state;
-
 -	rcu_read_lock();
  	state = rcu_dereference(hub->first)->state;
 -	rcu_read_unlock();
@@ -139,7 +128,6 @@ TAKEN_OVER = Example(
  static int hub_both(struct hub *hub)
  {
  	int state;
-
 +	rcu_read_lock();
  	state = gadget_state(hub);
 +	rcu_read_unlock();
@@ -154,7 +142,6 @@ CALLERS_OUT_OF_SIGHT = Example(
  int hub_peek(struct hub *hub)
  {
  	int state;
-
 -	rcu_read_lock();
  	state = rcu_dereference(hub->first)->state; // <-- warns
 -	rcu_read_unlock();
@@ -173,7 +160,7 @@ CALLERS_OUT_OF_SIGHT = Example(
     instead="""Keep the section, or show what took its place: an assertion such as RCU_LOCKDEP_WARN() or
     lockdep_assert_held(), a comment on what callers hold, or a reference.""",
     bad=(DROPPED, SHRUNK, LOOKUP),
-    good=(SLEEPS_NOW, ONE_TOO_MANY, TAKEN_OVER),
+    good=(NOT_NEEDED, TAKEN_OVER),
     blind_spots=(CALLERS_OUT_OF_SIGHT,),
     replaces=("pointer-used-after-unlock",),
     hunk_proves=True,

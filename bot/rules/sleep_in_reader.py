@@ -20,7 +20,6 @@ ALLOCATES = Example(
  {
  	struct gadget *g;
  	void *copy;
-
 +	guard(rcu)();
  	list_for_each_entry_rcu(g, &hub->gadgets, node) {
  		copy = kmemdup(g, sizeof(*g), GFP_KERNEL); // <-- warns
@@ -39,7 +38,6 @@ LOCKS = Example(
  static void gadget_reset(struct hub *hub)
  {
  	struct gadget *g;
-
  	rcu_read_lock();
  	list_for_each_entry_rcu(g, &hub->gadgets, node) {
 +		mutex_lock(&g->lock); // <-- warns
@@ -63,7 +61,6 @@ CALLEE = Example(
  static void gadget_reset(struct hub *hub)
  {
  	struct gadget *g;
-
  	rcu_read_lock();
  	list_for_each_entry_rcu(g, &hub->gadgets, node)
 -		g->state = 0;
@@ -74,18 +71,16 @@ CALLEE = Example(
 )
 
 ALLOWED = Example(
-    "SRCU, atomic allocations, sections that have ended",
+    "SRCU, atomic allocations, sections that have ended, user memory with page faults switched off",
     """\
 +static int gadget_visit(struct hub *hub, void __user *to)
 +{
 +	struct gadget *g;
 +	int idx, ret = 0;
-+
 +	idx = srcu_read_lock(&hub->srcu);
 +	mutex_lock(&hub->lock);
 +	mutex_unlock(&hub->lock);
 +	srcu_read_unlock(&hub->srcu, idx);
-+
 +	scoped_guard(rcu) {
 +		g = rcu_dereference(hub->first);
 +		if (g)
@@ -106,12 +101,7 @@ ALLOWED = Example(
 +	rcu_read_unlock();
 +	return ret;
 +}
-""",
-)
-
-NO_FAULT = Example(
-    "user memory with page faults switched off",
-    """\
++
 +static int gadget_peek(int __user *from)
 +{
 +	int value, ret;
@@ -148,7 +138,7 @@ UNREACHABLE = Example(
     reader's feet; with it, the kernel warns, and grace periods wait for the sleeper.""",
     instead="Sleep before or after the section, take a reference and leave it first, or use SRCU.",
     bad=(ALLOCATES, LOCKS, CALLEE),
-    good=(ALLOWED, NO_FAULT),
+    good=(ALLOWED,),
     blind_spots=(UNREACHABLE,),
     hunk_proves=True,
 )
