@@ -13,7 +13,7 @@ from bot.code.spelling import tight
 from bot.code.vocabulary import READ_SIDE, WALKS
 
 _UPDATES = re.compile(
-    r"(?:^|_)(?:remove|destroy|unregister|register|free|kfree|put|del|delete|detach|attach|flush|cancel|alloc|init|exit|"
+    r"container_of|offsetof|(?:^|_)(?:remove|destroy|unregister|register|free|kfree|put|del|delete|detach|attach|flush|cancel|alloc|init|exit|"
     r"add|insert|set|clear|update|release|drop|lock|unlock|sync|synchronize|wait|sleep|schedule|wake|trace|pr|dev|warn|"
     r"WARN|BUG|printk|debug|dbg|err|info|min|max|likely|unlikely|IS|READ|WRITE|PTR|ERR|test|smp|atomic|memset|memcpy|"
     r"disable|enable|begin|end)(?:_|$)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.code.contract import held_by_caller
 from bot.code.cover import counterpart, moved, uncovered, was_surplus
@@ -10,7 +11,7 @@ from bot.code.facts import Function
 from bot.code.flow import StepKind
 from bot.code.sections import lock_of
 from bot.code.vocabulary import READ_SIDE
-from bot.model import Evidence, Hit, Level, Role
+from bot.model import Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
 
 DROPPED = Example(
@@ -180,20 +181,17 @@ def read_lock_removed(code: Code) -> Iterator[Hit]:
 
 def _warning(before: Function, function: Function, number: int, confidence: float) -> Hit:
     step = function.flow.steps[number]
-    lost = next(
-        (s for s in before.flow.steps if (found := lock_of(s)) and found[1].takes and found[0].kind in READ_SIDE), step
-    )
-    gone = step_evidence(Role.LOCK, before, lost)
-    evidence = (
-        Evidence(gone.role, gone.path, gone.function, gone.line, gone.code, "base", "covered it before"),
-        step_evidence(Role.USE, function, step),
-    )
+    taken = (s for s in before.flow.steps if (found := lock_of(s)) and found[1].takes and found[0].kind in READ_SIDE)
+    lost = next(taken, step)
+    gone = replace(step_evidence(Role.LOCK, before, lost), origin="base", note="covered it before")
+    called = step.kind in {StepKind.CALL, StepKind.WALK}
+    what = f"{step.name}()" if called else f"what follows {', '.join(sorted(step.uses))}"
     return hit_at(
         function,
         step,
-        step.name or function.name,
-        f"{lost.name}() no longer covers {step.name or step.code}{'()' if step.kind is StepKind.CALL else ''}",
-        evidence,
+        step.name if called else what,
+        f"{lost.name}() no longer covers {what}",
+        (gone, step_evidence(Role.USE, function, step)),
         question="What protects it from a grace period now?",
         cure="If nothing does, keep the section; if the callers do, say so with an assertion or a comment.",
         confidence=confidence,
