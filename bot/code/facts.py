@@ -24,7 +24,7 @@ _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
 _NULLS = frozenset({"NULL", "0", "(void*)0"})
 
 
-_MAX_FACTS = 400  # of one function, ten times what real ones have: each is asked about against all steps
+_MAX_FACTS = 400  # of one function; real ones reach 380, and each is asked about against all steps
 _SHARED = frozenset({"signature", "static", "parameters", "words", "flow", "held", "variables", "aliases"})
 
 
