@@ -61,6 +61,13 @@ class Tree(Protocol):
         ...
 
 
+class ReviewError(Exception):
+    """A series could not be reviewed; the message says why.  It is set aside, and the others go on."""
+
+
+Reviewing: TypeAlias = Callable[[Series], Awaitable[Review]]
+
+
 class ChatError(Exception):
     """A chat did not take a page.  ``retry_after`` is how long it asked us to wait; ``final``: never try again."""
 

@@ -1,0 +1,86 @@
+"""Reviews a series in a child process, with what a tree says: hostile code can neither stall nor end the service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import TypeVar
+
+from bot.model import Base, Review, Series, Wanted
+from bot.ports import ReviewError, Tree, TreeError
+from bot.review import review, wants
+
+ResultT = TypeVar("ResultT", Review, Wanted)
+_MOST_QUESTIONS = 20
+PATIENCE_SECONDS = 120.0
+
+
+class Reviewer:
+    """Call it with a series.  One review at a time; it is ended when it takes longer than ``patience`` seconds."""
+
+    def __init__(self, tree: Tree, patience: float = PATIENCE_SECONDS) -> None:
+        self._tree = tree
+        self._patience = patience
+        self._turn = asyncio.Lock()
+        self._pool: ProcessPoolExecutor | None = None
+        self._pid = 0
+
+    async def __call__(self, series: Series) -> Review:
+        """The review of a series.  Raises ReviewError when it crashed or took too long."""
+        async with self._turn:
+            try:
+                return await asyncio.wait_for(self._review(series), self._patience)
+            except TimeoutError:
+                self.close()
+                raise ReviewError(f"the review took longer than {self._patience:g} seconds") from None
+            except BrokenProcessPool:
+                self.close()
+                raise ReviewError("the review ended its process, by a crash or for want of memory") from None
+            except asyncio.CancelledError:
+                self.close()
+                raise
+            except Exception as fault:
+                raise ReviewError(f"the review failed: {type(fault).__name__}: {fault}") from fault
+
+    async def _review(self, series: Series) -> Review:
+        base = Base(self._tree.name)
+        try:
+            for _ in range(_MOST_QUESTIONS):
+                wanted = await self._run(wants, series, base)
+                if not wanted:
+                    break
+                base = base.plus(wanted, await self._tree.answer(wanted))
+        except TreeError as fault:
+            base = Base(notes=(f"reviewed without the tree: {fault}",))
+        found = await self._run(review, series, base)
+        return found if base.name else replace(found, notes=tuple(dict.fromkeys((*base.notes, *found.notes))))
+
+    async def _run(self, work: Callable[[Series, Base], ResultT], series: Series, base: Base) -> ResultT:
+        loop = asyncio.get_running_loop()
+        if self._pool is None:
+            # A fresh process: a copy of this one would inherit its threads' locks and its signal handlers.
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+            self._pid = await loop.run_in_executor(self._pool, os.getpid)
+        return await loop.run_in_executor(self._pool, work, series, base)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            if self._pid:
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._pid = 0
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent alone decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

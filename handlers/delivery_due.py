@@ -1,0 +1,100 @@
+"""Pages are due in the outbox: carry each to its chat, so that none is lost and none is said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.model import Delivery, DeliveryState
+from bot.ports import Chat, ChatError, Clock, Meter, Store
+
+_AT_ONCE = 50
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 600.0
+_MOST_FAULTS = 20  # of our own making: a page that no code of ours can show must not hold up its channel for ever
+
+
+async def interrupted(store: Store) -> int:
+    """At start, before anything is sent: queue again what a crash left half sent.
+
+    Nobody knows whether such a page arrived.  Its count of attempts says so, and it is looked up before it is sent.
+    """
+    async with store.transaction() as transaction:
+        left = await transaction.interrupted_deliveries()
+        for delivery in left:
+            await transaction.save_delivery(
+                replace(delivery, state=DeliveryState.QUEUED, attempts=max(delivery.attempts, 1), not_before=None)
+            )
+    return len(left)
+
+
+async def delivery_due(
+    store: Store, clock: Clock, chats: Mapping[str, Chat], meter: Meter, going_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Send all that is due, channels side by side, and return how many pages left."""
+    sent = 0
+    while going_on():
+        async with store.transaction() as transaction:
+            due = await transaction.due_deliveries(clock.now(), _AT_ONCE)
+            due = tuple(replace(one, state=DeliveryState.SENDING) for one in due)
+            for delivery in due:
+                await transaction.save_delivery(delivery)
+        if not due:
+            break
+        states = await asyncio.gather(*(_send(delivery, store, clock, chats, meter) for delivery in due))
+        sent += sum(state is DeliveryState.SENT for state in states)
+    return sent
+
+
+async def _send(
+    delivery: Delivery, store: Store, clock: Clock, chats: Mapping[str, Chat], meter: Meter
+) -> DeliveryState:
+    try:
+        remote_id = await _said(delivery, store, chats.get(delivery.chat))
+        after = replace(delivery, state=DeliveryState.SENT, remote_id=remote_id, error="", not_before=None)
+    except ChatError as fault:
+        if fault.retry_after is not None:
+            meter.count("rate_limited", chat=delivery.chat)
+        after = _failed(delivery, clock, str(fault), fault.retry_after, final=fault.final)
+    except Exception as fault:  # noqa: BLE001  one page must not stop the outbox; the reason is kept with it
+        reason = f"{type(fault).__name__}: {fault}"
+        after = _failed(delivery, clock, reason, None, final=delivery.attempts + 1 >= _MOST_FAULTS)
+    async with store.transaction() as transaction:
+        await transaction.save_delivery(after)
+    meter.count("deliveries", chat=delivery.chat, state=after.state.value)
+    return after.state
+
+
+async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
+    """Post the page, or edit the card that stands already, and return its remote id.  Raises ChatError."""
+    if chat is None:
+        raise ChatError(f"no chat is called {delivery.chat!r} any more; settings name the chats", final=True)
+    async with store.transaction() as transaction:
+        card = await transaction.card(delivery.chat, delivery.channel, delivery.thread)
+    if delivery.card and card is not None:
+        await chat.edit(delivery.channel, card.remote_id, delivery.page)
+        return card.remote_id
+    if not delivery.card and card is None:
+        raise ChatError("the card that it belongs below could not be posted", final=True)
+    thread = card.remote_id if card and not delivery.card else ""
+    if delivery.attempts:  # an earlier try may have arrived without our hearing of it
+        found = await chat.find(delivery.channel, delivery.key, thread=thread)
+        if found:
+            return found
+    return await chat.post(delivery.channel, delivery.page, thread=thread, delivery=delivery.key)
+
+
+def _failed(delivery: Delivery, clock: Clock, reason: str, retry_after: timedelta | None, *, final: bool) -> Delivery:
+    attempts = delivery.attempts + 1
+    state = DeliveryState.GAVE_UP if final else DeliveryState.QUEUED
+    wait = retry_after or timedelta(seconds=_pause(attempts))
+    return replace(delivery, state=state, attempts=attempts, not_before=clock.now() + wait, error=reason)
+
+
+def _pause(attempts: int) -> float:
+    """Twice as long each time, with jitter, so that many channels do not come back at the same moment."""
+    longest = min(_FIRST_PAUSE * 2.0 ** min(attempts - 1, 20), _LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  not for secrets
