@@ -1,0 +1,156 @@
+"""The command line: run, check, replay, explain, rules, doctor, new; each command loads only what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="gracewatch",
+    help="Watches kernel mailing lists and says when a patch breaks the rules of RCU.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+new = typer.Typer(help="Write the beginning of something new.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(new, name="new")
+
+CANNOT = 2
+
+
+class Format(enum.StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file; config/example.toml shows one.")]
+TreeOption = Annotated[str, typer.Option("--tree", help="A kernel source directory or git repository.")]
+RevOption = Annotated[str, typer.Option("--rev", help="The revision, when the tree is a git repository.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Watch the feeds and tell the chats, until Ctrl-C.  With no settings, the example series is watched."""
+    from bot import logs
+    from bot.app import App
+    from bot.health import HealthError
+    from bot.ports import StoreError, TreeError
+    from config.settings import SettingsError, load
+
+    async def work() -> None:
+        await App(settings).run()
+
+    try:
+        settings = load(config)
+        logs.set_up(settings.log.level, settings.log.format)
+        asyncio.run(work())
+    except (SettingsError, StoreError, TreeError, HealthError) as fault:
+        fail(str(fault))
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="PATCH_OR_MBOX...", help="Mails, mboxes, diffs; - is a pipe.")],
+    tree: TreeOption = "",
+    rev: RevOption = "",
+    reverse: Annotated[bool, typer.Option("--reverse", help="Review the change that the patch undoes.")] = False,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Review files without a service.  Exit code 0: no finding, 1: findings, 2: it could not be done."""
+    from bot.cli import check as command
+    from bot.ports import FeedError, TreeError
+
+    try:
+        raise typer.Exit(command.run(files, tree, rev, reverse=reverse, as_json=output is Format.JSON))
+    except (FeedError, TreeError) as fault:
+        fail(str(fault))
+
+
+@app.command()
+def replay(
+    feed: Annotated[str, typer.Argument(help="An mbox, a directory of mail, or a public-inbox archive.")],
+    tree: TreeOption = "",
+    rev: RevOption = "",
+    since: Annotated[datetime | None, typer.Option(help="Pass over mail that was sent before.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Take at most so many mails; 0 is all.")] = 0,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Run a whole archive through the same path as the service, and say what it would have said."""
+    from bot.cli import replay as command
+    from bot.ports import FeedError, StoreError, TreeError
+
+    try:
+        command.run(feed, tree, rev, since, limit, as_json=output is Format.JSON)
+    except (FeedError, StoreError, TreeError) as fault:
+        fail(str(fault))
+
+
+@app.command()
+def explain(rule: Annotated[str, typer.Argument(help="Its name; `gracewatch rules` lists them.")]) -> None:
+    """Show a rule: what it asks, why, what to do instead, and its examples."""
+    from bot.catalog import UnknownRuleError
+    from bot.catalog import rule as named
+    from bot.report.explain import page
+
+    try:
+        show(page(named(rule), whole=True))
+    except UnknownRuleError as fault:
+        fail(str(fault))
+
+
+@app.command()
+def rules() -> None:
+    """List the rules."""
+    from bot.catalog import rules as all_rules
+    from bot.report.explain import index
+
+    show(index(all_rules()))
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check settings, database, feeds, tree and tokens; say what is wrong and the cure."""
+    from bot.cli import doctor as command
+
+    raise typer.Exit(command.run(config))
+
+
+@new.command("rule")
+def new_rule(name: Annotated[str, typer.Argument(help="Such as plain-add-on-rculist.")]) -> None:
+    """Write the page of a new rule into bot/rules, with examples that pass."""
+    from bot.cli import new_rule as command
+
+    try:
+        print(command.write(name))
+    except command.NameTakenError as fault:
+        fail(str(fault))
+
+
+def show(page: object) -> None:
+    from bot.cli.showing import show as shown
+    from bot.model import Page
+
+    if isinstance(page, Page):
+        shown(page)
+
+
+def fail(reason: str) -> None:
+    """Say why it could not be done, and end with the exit code for that."""
+    print(f"gracewatch: {reason}", file=sys.stderr)
+    raise typer.Exit(CANNOT)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The roof: builds everything from the settings, runs it, and stops it; the only place that sees every room.
+
+A new kind of feed or tree is a line in bot/feeds/detect.py or bot/trees/detect.py, a new chat is a line in ``chats``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TextIO
+
+import structlog
+
+from bot.catalog import rules
+from bot.chats.console import Console
+from bot.chats.slack import Slack
+from bot.clock import WallClock
+from bot.feeds.detect import feed_for
+from bot.health import Figures, Health
+from bot.model import Ask, Reply
+from bot.ports import Chat, ChatError, FeedError
+from bot.report.bar import Bar
+from bot.reviewer import Reviewer
+from bot.store import SqlStore
+from bot.trees.detect import tree_for
+from config.settings import Feed, Settings
+from handlers.asked import asked
+from handlers.delivery_due import delivery_due, interrupted
+from handlers.doors import Doors
+from handlers.mail_arrived import Arrival
+from handlers.poll_due import poll_due
+from handlers.series_settled import Place, series_settled
+
+LOG = structlog.get_logger("gracewatch")
+_LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
+_DRAIN_SECONDS = 10.0
+
+
+def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
+    """Every chat that is on, with the channel that is told there."""
+    found: list[tuple[Chat, str]] = []
+    if settings.console.enabled:
+        found.append((Console(out), "console"))
+    slack = settings.slack
+    if slack.bot_token and slack.app_token:
+        tokens = (slack.bot_token.get_secret_value(), slack.app_token.get_secret_value())
+        found.append((Slack(*tokens, channels=(slack.channel,), api_url=slack.api_url), slack.channel))
+    return tuple(found)
+
+
+class App:
+    """The service.  Raises TreeError or StoreError when it cannot be built from these settings."""
+
+    def __init__(self, settings: Settings, out: TextIO = sys.stdout) -> None:
+        self.settings = settings
+        bar = Bar(settings.review.level, settings.review.confidence)
+        told = chats(settings, out)
+        self.chats = {chat.name: chat for chat, _ in told}
+        self.places = tuple(Place(chat.name, channel, bar) for chat, channel in told)
+        self.store = SqlStore(settings.store_url)
+        self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev))
+        self.figures = Figures()
+        self.health = Health(self.store, [chat for chat, _ in told], self.figures)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End ``run``."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``, SIGINT or SIGTERM.  Raises StoreError or HealthError when it cannot start."""
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.stop)
+                stack.callback(loop.remove_signal_handler, number)
+            stack.push_async_callback(self.store.close)
+            stack.callback(self.review.close)
+            await self.store.upgrade()
+            await interrupted(self.store)
+            stack.push_async_callback(self.health.stop)
+            await self._greet()
+            clock = WallClock()
+            stack.push_async_callback(self._drain, clock)
+            listening = [asyncio.create_task(self._listen(chat)) for chat in self.chats.values()]
+            stack.push_async_callback(_cancel, listening)
+            self._begin(clock)
+            await self._stop.wait()
+            LOG.info("stopping")
+        LOG.info("stopped")
+
+    async def _greet(self) -> None:
+        health = self.settings.health
+        address = await self.health.start(health.host, health.port) if health.enabled else "off"
+        facts = {label.replace(" ", "_"): value for label, value in self.about()}
+        LOG.info("watching", **facts, health=address, store=self.store.name)
+
+    def _begin(self, clock: WallClock) -> None:
+        """Put the jobs on the clock: a poll for each feed, the reviews, the outbox."""
+
+        def going_on() -> bool:
+            return not self._stop.is_set()
+
+        async def settled() -> None:
+            await series_settled(self.store, clock, self.review, self.places, self.figures, going_on)
+
+        async def deliver() -> None:
+            await delivery_due(self.store, clock, self.chats, self.figures, going_on)
+
+        def poller(feed: Feed) -> None:
+            async def poll() -> None:
+                await self._poll(feed, clock)
+
+            clock.every(self.settings.mail.poll, f"poll {feed.name}", poll)
+
+        for feed in self.settings.feeds:
+            poller(feed)
+        clock.every(_LOOK, "review", settled)
+        clock.every(_LOOK, "deliver", deliver)
+
+    async def _poll(self, setting: Feed, clock: WallClock) -> None:
+        """Take a feed's new mail.  What is wrong with it is told to health and log, and holds up no other feed."""
+
+        def told(counts: Counter[Arrival]) -> None:
+            for outcome, number in counts.items():
+                self.figures.count("mails", number, feed=setting.name, outcome=outcome.value)
+            if total := counts.total():
+                LOG.info("mail came", feed=setting.name, mails=total, **{str(k): v for k, v in counts.items()})
+
+        try:
+            # Looked at anew each time: an archive may be mounted or mirrored after the start.
+            feed = await asyncio.to_thread(feed_for, str(setting.path), setting.name, setting.kind)
+            going_on = lambda: not self._stop.is_set()  # noqa: E731
+            await poll_due(feed, self.store, clock, self.settings.mail.patience, told=told, going_on=going_on)
+        except FeedError as fault:
+            self.health.note(f"feed {setting.name}", str(fault))
+            self.figures.count("polls_failed", feed=setting.name)
+            LOG.warning("feed failed", feed=setting.name, reason=str(fault))
+            return
+        self.health.note(f"feed {setting.name}", "")
+        self.figures.gauge("feed_read_time_seconds", clock.now().timestamp(), feed=setting.name)
+
+    async def _listen(self, chat: Chat) -> None:
+        async def answer(ask: Ask) -> Reply | None:
+            return await asked(ask, self.doors())
+
+        try:
+            await chat.listen(answer)
+        except ChatError as fault:
+            self.health.note(f"listening in {chat.name}", str(fault))
+            LOG.error("a chat cannot be listened to", chat=chat.name, reason=str(fault))  # noqa: TRY400  it is said
+
+    def doors(self) -> Doors:
+        return Doors(self.store, rules, self.review, self.about)
+
+    def about(self) -> Sequence[tuple[str, str]]:
+        """What runs here, for ``status`` and the log."""
+        return (
+            ("version", version("gracewatch")),
+            ("feeds", ", ".join(feed.name for feed in self.settings.feeds) or "none"),
+            ("tree", self.review.tree or "none: reviews see the patch's own lines only"),
+            ("chats", ", ".join(f"{place.chat} {place.channel}" for place in self.places) or "none"),
+        )
+
+    async def _drain(self, clock: WallClock) -> None:
+        try:
+            await asyncio.wait_for(clock.drain(), _DRAIN_SECONDS)
+        except TimeoutError:
+            LOG.warning("cut short", cure="what was cut is saved, and goes on at the next start")
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

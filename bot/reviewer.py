@@ -32,6 +32,11 @@ class Reviewer:
         self._pool: ProcessPoolExecutor | None = None
         self._pid = 0
 
+    @property
+    def tree(self) -> str:
+        """The name of the tree, "" when there is none."""
+        return self._tree.name
+
     async def __call__(self, series: Series) -> Review:
         """The review of a series.  Raises ReviewError when it crashed or took too long."""
         async with self._turn:

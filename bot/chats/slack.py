@@ -188,6 +188,18 @@ class Slack:
                 await asyncio.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
+    async def trial(self) -> str:
+        """Try both tokens and the channels, say nothing, and return who the bot is.  Raises ChatError with the cure."""
+        app = AsyncWebClient(token=self._app_token, base_url=self._client.base_url, retry_handlers=[])
+        try:
+            me = await self._client.auth_test()
+            await app.apps_connections_open(app_token=self._app_token)
+            for channel in self._channels:
+                await self._id(channel)
+        except TRANSPORT_FAULTS as fault:
+            raise understood(fault, "the trial") from fault
+        return f"{me.get('user')} in {me.get('team')}"
+
     async def _session(self, answer: Answerer) -> None:
         """One connection, until it is broken for good.  Raises what the Slack client raises."""
         await self._find_channels()

@@ -1,1 +1,1 @@
-"""The command line, one file for each of its longer commands."""
+"""The command line: one file for each of its longer commands."""
