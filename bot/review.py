@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog import rules
-from bot.code.facts import FactKind, functions_of
-from bot.code.flow import StepKind
-from bot.code.protection import Focus, WorldFacts, changed_functions
+from bot.code.facts import functions_of
+from bot.code.protection import Focus, WorldFacts
+from bot.code.sight import Sight
 from bot.code.spelling import tight
-from bot.code.structs import GLOBAL, LOCAL, Key
 from bot.code.world import Worlds, wanted_files, worlds
 from bot.mail import diff
 from bot.model import (
@@ -31,7 +30,6 @@ from bot.model import (
 )
 from bot.rule import Code, Excused, Rule
 
-_LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
 _MAX_MENTIONS = 24
 _MAX_DEFINITIONS = 60
 _HUNK_DISCOUNT = 0.6  # half the evidence is out of sight
@@ -54,76 +52,17 @@ def wants(series: Series, base: Base) -> Wanted:
     drawn = worlds([patch.files for patch in series.patches], base)
     if not drawn.after:
         return Wanted()
+    sight = Sight(drawn)
     near = tuple(sorted({path.rpartition("/")[0] for path, _ in files.files} - {""}))
-    mentions = tuple(words for words in _mentions(drawn) if words not in base.asked)
+    mentions = tuple(words for words in sight.mentions() if words not in base.asked)
     if mentions:
         if len(base.asked) >= _MAX_MENTIONS:
             return Wanted()
         return Wanted(mentions=mentions[:_MAX_MENTIONS], near=near, base_commit=series.base_commit)
-    names = tuple(name for name in _callees(drawn) if name not in base.asked)
+    names = tuple(name for name in sight.callees() if name not in base.asked)
     if names and not any(isinstance(asked, str) for asked in base.asked):
         return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near, base_commit=series.base_commit)
     return Wanted()
-
-
-def _mentions(drawn: Worlds) -> Iterator[tuple[str, ...]]:
-    """Words that together name an object which a changed function handles."""
-    seen: set[tuple[str, ...]] = set()
-    for key in sorted(_handled(drawn)):
-        if key.owner in {LOCAL, "call"} or key.owner.startswith("?") or not key.member:
-            continue
-        words = (key.member,) if key.owner == GLOBAL else (key.owner.split(".")[0], key.member)
-        if words not in seen and (key.owner != GLOBAL or not _file_local(drawn, key.member)):
-            seen.add(words)
-            yield words
-
-
-def _file_local(drawn: Worlds, name: str) -> bool:
-    """Whether a variable is declared static in the files of the diff: no other file can mention it."""
-    return any(
-        line.startswith("static ") and name in line.split("(")[-1].replace(")", " ").replace(";", " ").split()
-        for image in drawn.before.images
-        if name in image.text
-        for line in image.text.splitlines()
-        if name in line
-    )
-
-
-def _handled(drawn: Worlds) -> frozenset[Key]:
-    """The objects that RCU or list operations of the changed functions work on, before or after."""
-    found: set[Key] = set()
-    for world in (drawn.before, drawn.after[-1]):
-        facts = WorldFacts(world, Focus(frozenset(), _changed(drawn)))
-        for fact in facts.all_facts:
-            if fact.kind in _LISTED:
-                found.update((fact.node, fact.head))
-            elif fact.kind in {FactKind.STORE, FactKind.READ} and (fact.rcu or fact.head in facts.pointers):
-                found.add(fact.head)
-    return frozenset(key for key in found if key.member)
-
-
-def _changed(drawn: Worlds) -> frozenset[tuple[str, str]]:
-    return frozenset().union(*(changed_functions(drawn.before, world) for world in drawn.after))
-
-
-def _callees(drawn: Worlds) -> tuple[str, ...]:
-    """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep."""
-    facts = WorldFacts(drawn.after[-1], _focus(drawn))
-    names = Counter(
-        step.name
-        for function in facts.in_focus
-        if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function))
-        for step in function.flow.steps
-        if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
-        if step.name not in facts.by_name
-    )
-    return tuple(sorted(names))
-
-
-def _focus(drawn: Worlds) -> Focus:
-    """What the series can have an influence on."""
-    words = frozenset(key.member for key in _handled(drawn))
-    return Focus(words, _changed(drawn))
 
 
 def reverse(series: Series) -> Series:
@@ -147,21 +86,12 @@ def review(series: Series, base: Base) -> Review:
     result = Review(
         series.key, context=drawn.context, base=base.name, functions=scanned, notes=base.notes + drawn.notes
     )
-    if not _worth_asking(drawn):
+    sight = Sight(drawn)
+    if not sight.worth_asking:
         return result
-    said = _ask(drawn)
+    said = _ask(drawn, sight.focus)
     findings = tuple(sorted(_findings(series, drawn, said), key=lambda f: (f.path, f.line, f.rule)))
     return replace(result, findings=findings, quiet=tuple(dict.fromkeys(_quiet(series, said))))
-
-
-def _worth_asking(drawn: Worlds) -> bool:
-    """Whether the series changes a function that holds any word a rule could ask about."""
-    changed = _changed(drawn)
-    return any(
-        (function.path, function.name) in changed and facts.telling(function)
-        for facts in map(WorldFacts, (drawn.before, *drawn.after))
-        for function in facts.functions
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +102,8 @@ class _Said:
     excused: tuple[tuple[Rule, Excused], ...]
 
 
-def _ask(drawn: Worlds) -> tuple[_Said, ...]:
+def _ask(drawn: Worlds, focus: Focus) -> tuple[_Said, ...]:
     """The answers of all rules, before the series and after each patch."""
-    focus = _focus(drawn)
     before = Code.of(WorldFacts(drawn.before, focus))
     answers = [_answers(before)]
     last = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -187,8 +188,9 @@ def _tell_fragment(track: _Track, patches: int) -> _Told:
     """
     sparse: dict[int, Line] = {}
     headers: dict[int, str] = {}
+    moves = [_Moves(diff.hunks) for _, diff in track.changes]
     for place, (_, diff) in enumerate(track.changes):
-        earlier = [change.hunks for _, change in track.changes[:place]]
+        earlier = moves[:place]
         for number, text in _old_lines(diff.hunks):
             base = _base_line(number, earlier)
             if base:
@@ -201,10 +203,10 @@ def _tell_fragment(track: _Track, patches: int) -> _Told:
     place = 0
     for number in range(1, patches + 1):
         if place < len(track.changes) and track.changes[place][0] == number:
-            diff = track.changes[place][1]
+            diff, moved = track.changes[place][1], moves[place]
             place += 1
-            sparse = _moved_on(sparse, diff.hunks, number)
-            headers = {_new_line(line, diff.hunks): section for line, section in headers.items()}
+            sparse = _moved_on(sparse, moved, diff.hunks, number)
+            headers = {moved.new(line): section for line, section in headers.items()}
             headers = {**headers, **sections_of(diff.hunks, after=True)}
             images.append(None if diff.change is FileChange.DELETED else shown(headers, sparse, diff.path))
         else:
@@ -221,57 +223,56 @@ def _old_lines(hunks: Sequence[Hunk]) -> Iterator[tuple[int, str]]:
                 number += 1
 
 
-def _base_line(number: int, earlier: Sequence[Sequence[Hunk]]) -> int:
+def _base_line(number: int, earlier: Sequence[_Moves]) -> int:
     """The line of the base that became line ``number`` after the earlier patches, 0 for one that they brought."""
-    for hunks in reversed(earlier):
-        number = _old_line(number, hunks)
+    for moves in reversed(earlier):
+        number = moves.old(number)
         if not number:
             return 0
     return number
 
 
-def _old_line(number: int, hunks: Sequence[Hunk]) -> int:
-    """The line before the hunks that line ``number`` after them was, 0 for an added one."""
-    shift = 0
-    for hunk in hunks:
-        if number < hunk.new_start:
-            break
-        old, new = hunk.old_start, hunk.new_start
-        for line in hunk.lines:
-            if line[0] != "-" and new == number:
-                return old if line[0] == " " else 0
-            old += line[0] != "+"
-            new += line[0] != "-"
-        shift = old - new
-    return max(number + shift, 1)
+class _Moves:
+    """Where the lines of a file are after some hunks, and where they were before."""
+
+    def __init__(self, hunks: Sequence[Hunk]) -> None:
+        self.after: dict[int, int] = {}  # lines in hunks; a removed one is where its successor is
+        self.before: dict[int, int] = {}  # 0 for an added one
+        self._old_ends: list[tuple[int, int]] = [(0, 0)]  # (line from which on, shift)
+        self._new_ends: list[tuple[int, int]] = [(0, 0)]
+        for hunk in hunks:
+            # A hunk without lines on one side counts from the line above.
+            old, new = hunk.old_start + (not hunk.old_count), hunk.new_start + (not hunk.new_count)
+            for line in hunk.lines:
+                if line[0] == "+":
+                    self.before[new] = 0
+                else:
+                    self.after[old] = new
+                    if line[0] == " ":
+                        self.before[new] = old
+                old += line[0] != "+"
+                new += line[0] != "-"
+            self._old_ends.append((old, new - old))
+            self._new_ends.append((new, old - new))
+
+    def new(self, number: int) -> int:
+        found = self.after.get(number)
+        return found if found is not None else max(number + _shift(self._old_ends, number), 1)
+
+    def old(self, number: int) -> int:
+        found = self.before.get(number)
+        return found if found is not None else max(number + _shift(self._new_ends, number), 1)
 
 
-def _new_line(number: int, hunks: Sequence[Hunk]) -> int:
-    """The line after the hunks that line ``number`` before them becomes; a removed one is where its successor is."""
-    shift = 0
-    for hunk in hunks:
-        if number < hunk.old_start:
-            break
-        old, new = hunk.old_start, hunk.new_start
-        for line in hunk.lines:
-            if line[0] != "+" and old == number:
-                return new
-            old += line[0] != "+"
-            new += line[0] != "-"
-        shift = new - old
-    return max(number + shift, 1)
+def _shift(ends: list[tuple[int, int]], number: int) -> int:
+    return ends[bisect_right(ends, number, key=lambda end: end[0]) - 1][1]
 
 
-def _moved_on(sparse: Sparse, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:
+def _moved_on(sparse: Sparse, moves: _Moves, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:
     """The known lines after a patch."""
-    removed: set[int] = set()
-    for hunk in hunks:
-        number = hunk.old_start
-        for line in hunk.lines:
-            if line[0] == "-":
-                removed.add(number)
-            number += line[0] != "+"
-    result = {_new_line(number, hunks): line for number, line in sparse.items() if number not in removed}
+    kept = {new: old for old, new in moves.after.items() if moves.before.get(new) == old}
+    removed = moves.after.keys() - kept.values()
+    result = {moves.new(number): line for number, line in sparse.items() if number not in removed}
     for hunk in hunks:
         number = hunk.new_start
         for line in hunk.lines:

@@ -1,0 +1,90 @@
+"""How far a series reaches: the functions it changes, the objects they handle, what a tree may know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.code.facts import FactKind
+from bot.code.flow import StepKind
+from bot.code.protection import Focus, WorldFacts, changed_functions
+from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
+from bot.code.world import Worlds
+
+_LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the worlds of a series are looked at for; everything is worked out when first asked for, and once."""
+
+    drawn: Worlds
+
+    @cached_property
+    def changed(self) -> frozenset[tuple[str, str]]:
+        """(path, name) of the functions that any patch of the series changes."""
+        drawn = self.drawn
+        pairs = zip((drawn.before, *drawn.after), drawn.after, strict=False)
+        return frozenset().union(*(changed_functions(before, after) for before, after in pairs))
+
+    @cached_property
+    def handled(self) -> frozenset[Key]:
+        """The objects that RCU or list operations of the changed functions work on, before or after."""
+        found: set[Key] = set()
+        for world in (self.drawn.before, self.drawn.after[-1]):
+            facts = WorldFacts(world, Focus(frozenset(), self.changed))
+            for fact in facts.all_facts:
+                if fact.kind in _LISTED:
+                    found.update((fact.node, fact.head))
+                elif fact.kind in {FactKind.STORE, FactKind.READ} and (fact.rcu or fact.head in facts.pointers):
+                    found.add(fact.head)
+        return frozenset(key for key in found if key.member)
+
+    @cached_property
+    def focus(self) -> Focus:
+        """What the series can have an influence on."""
+        return Focus(frozenset(key.member for key in self.handled), self.changed)
+
+    @cached_property
+    def worth_asking(self) -> bool:
+        """Whether the series changes a function that holds any word a rule could ask about."""
+        return any(
+            (function.path, function.name) in self.changed and facts.telling(function)
+            for facts in map(WorldFacts, (self.drawn.before, *self.drawn.after))
+            for function in facts.functions
+        )
+
+    def mentions(self) -> Iterator[tuple[str, ...]]:
+        """Words that together name an object which a changed function handles."""
+        seen: set[tuple[str, ...]] = set()
+        for key in sorted(self.handled):
+            if key.owner in {LOCAL, "call"} or key.owner.startswith(UNKNOWN):
+                continue
+            words = (key.member,) if key.owner == GLOBAL else (key.owner.split(".")[0], key.member)
+            if words not in seen and (key.owner != GLOBAL or not self._file_local(key.member)):
+                seen.add(words)
+                yield words
+
+    def _file_local(self, name: str) -> bool:
+        """Whether a variable is declared static in the files of the diff: no other file can mention it."""
+        return any(
+            line.startswith("static ") and name in line.split("(")[-1].replace(")", " ").replace(";", " ").split()
+            for image in self.drawn.before.images
+            if name in image.text
+            for line in image.text.splitlines()
+            if name in line
+        )
+
+    def callees(self) -> tuple[str, ...]:
+        """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep."""
+        facts = WorldFacts(self.drawn.after[-1], self.focus)
+        names = {
+            step.name
+            for function in facts.in_focus
+            if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function))
+            for step in function.flow.steps
+            if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
+            if step.name not in facts.by_name
+        }
+        return tuple(sorted(names))
