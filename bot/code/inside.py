@@ -20,12 +20,16 @@ def takes(step: Step, lock: Lock) -> bool:
     return found is not None and found[1].takes and found[0] == lock
 
 
-def opened(code: WorldFacts, function: Function, number: int, kinds: Iterable[str]) -> tuple[Lock, int] | None:
-    """The lock of these kinds that every way to a step holds, and the step that takes it.
+def opened(
+    code: WorldFacts, function: Function, number: int, kinds: Iterable[str], what: str | None = None
+) -> tuple[Lock, int] | None:
+    """The lock of these kinds (spelled ``what``) that every way to a step holds, and the step that takes it.
 
     None when a lock may have been dropped in lines or calls that are not in sight, or was taken by the caller.
     """
     for lock in function.held[number].always(kinds):
+        if what not in {None, lock.what}:
+            continue
         between = list(function.flow.before(number, lambda step, lock=lock: takes(step, lock)))  # type: ignore[misc]
         if any(_unsure(code, function, function.flow.steps[place], lock) for place in between):
             continue
