@@ -41,13 +41,16 @@ class Domain:
 
     def same(self, other: Domain) -> bool:
         """Whether two expressions of one moment name one domain for certain, as far as their spelling goes."""
-        if not self._same_field(other):
+        if not self.same_field(other):
             return False
         return not self.holder or not other.holder or self.holder == other.holder
 
     def same_field(self, other: Domain) -> bool:
         """Whether both are the same field of the same struct, perhaps of two objects."""
-        return self._same_field(other)
+        mine, theirs = self.key, other.key
+        if not mine.member or mine.member != theirs.member:
+            return False
+        return mine.owner == theirs.owner or UNKNOWN in {mine.owner, theirs.owner}
 
     def differs(self, other: Domain) -> bool:
         """Whether they are two fields for certain."""
@@ -57,12 +60,6 @@ class Domain:
         if mine.member != theirs.member:
             return True
         return UNKNOWN not in {mine.owner, theirs.owner} and mine.owner != theirs.owner
-
-    def _same_field(self, other: Domain) -> bool:
-        mine, theirs = self.key, other.key
-        if not mine.member or mine.member != theirs.member:
-            return False
-        return mine.owner == theirs.owner or UNKNOWN in {mine.owner, theirs.owner}
 
 
 def domain_of(code: WorldFacts, function: Function, spelled: str) -> Domain:
