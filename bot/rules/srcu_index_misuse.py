@@ -67,7 +67,6 @@ KEPT = Example(
 +static void hub_poke(struct hub *hub, struct kvm_vcpu *vcpu)
 +{
 +	int idx, irq_idx;
-+
 +	idx = srcu_read_lock(&hub->srcu);
 +	irq_idx = srcu_read_lock(&hub->irq_srcu);
 +	hub_route(hub);
@@ -77,18 +76,11 @@ KEPT = Example(
 +	idx = srcu_read_lock(&hub->irq_srcu);
 +	hub_route(hub);
 +	srcu_read_unlock(&hub->irq_srcu, idx);
-+
 +	kvm_vcpu_srcu_read_lock(vcpu);
 +	hub_route(hub);
 +	kvm_vcpu_srcu_read_unlock(vcpu);
-+
 +	scoped_guard(srcu, &hub->srcu)
 +		hub_route(hub);
-+}
-+
-+static int hub_enter(struct hub *hub)
-+{
-+	return srcu_read_lock(&hub->srcu);
 +}
 +
 +static void hub_enter_both(struct hub *hub, int *idx)
