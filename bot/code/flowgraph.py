@@ -146,6 +146,7 @@ class FlowGraph:
             if label in self._labels:
                 self._links[number].append(self._labels[label])
         self._link_hidden_gotos()
+        self._link_hidden_conditions()
         return Flow(tuple(self._steps), tuple(tuple(dict.fromkeys(links)) for links in self._links))
 
     def _link_hidden_gotos(self) -> None:
@@ -163,3 +164,21 @@ class FlowGraph:
                 self._links[number].append(hidden[step.args[-1]])
             elif gap is not None and number in places:
                 self._links[gap].append(number)
+
+    def _link_hidden_conditions(self) -> None:
+        """Ways to what nothing reaches behind a gap: the condition of the ``return`` before it was not shown."""
+        if not any(step.kind is StepKind.GAP for step in self._steps):
+            return
+        reached: set[int] = set()
+        gap: int | None = None
+        for number, step in enumerate(self._steps):
+            if number not in reached and (gap is not None or not number):
+                if gap is not None:
+                    self._links[gap].append(number)
+                pending = [number]
+                while pending:
+                    if (place := pending.pop()) not in reached:
+                        reached.add(place)
+                        pending.extend(self._links[place])
+            if step.kind is StepKind.GAP:
+                gap = number

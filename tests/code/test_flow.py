@@ -214,5 +214,15 @@ def test_lines_out_of_sight_are_a_gap_that_leads_to_labels_and_cases() -> None:
     assert {found.flow.steps[n].name for n in found.flow.after(1)} >= {"x", "z"}
 
 
+def test_a_return_whose_condition_is_out_of_sight_does_not_end_the_function() -> None:
+    found = function(f"/* {GAP} */\nreturn 0;\nx();\nreturn 1;\ny();")
+    assert {found.flow.steps[n].name for n in found.flow.after(0)} >= {"x", "y"}
+
+
+def test_code_behind_a_return_in_sight_is_dead() -> None:
+    found = function("return 0;\nx();")
+    assert "x" not in {found.flow.steps[n].name for n in found.flow.after(0)}
+
+
 def test_code_in_the_first_branch_of_an_if_directive_is_the_code() -> None:
     assert said("#ifdef A\nif (a) {\n#else\nif (b) {\n#endif\nx();\n}\nz();") == {"x z", "z"}
