@@ -39,5 +39,5 @@ def test_an_unlink_behind_the_last_put_tells_the_count() -> None:
 
 
 def test_an_unlink_before_the_put_tells_nothing() -> None:
-    text = "void f(struct gadget *g)\n{\n\tlist_del_rcu(&g->node);\n\trefcount_dec_and_test(&g->users);\n\tkfree(g);\n}\n"
+    text = "int f(struct gadget *g)\n{\n\tlist_del_rcu(&g->node);\n\tkref_put(&g->ref, last);\n\tkfree(g);\n}\n"
     assert keys(text) == set()
