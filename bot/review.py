@@ -103,15 +103,21 @@ class _Said:
 
 
 def _ask(drawn: Worlds, focus: Focus) -> tuple[_Said, ...]:
-    """The answers of all rules, before the series and after each patch."""
+    """The answers of all rules, before the series and after each patch.
+
+    A patch that changes no function a rule could ask about changes no answer.
+    """
     before = Code.of(WorldFacts(drawn.before, focus))
-    answers = [_answers(before)]
+    said = [_answers(before)]
     last = before
     for world in drawn.after:
-        code = Code.of(WorldFacts(world, focus, last.facts), before)
-        answers.append(_answers(code))
-        last = code
-    return tuple(answers)
+        facts = WorldFacts(world, focus, last.facts)
+        if world is not drawn.after[-1] and not facts.news(last.facts):
+            said.append(said[-1])
+            continue
+        last = Code.of(facts, before)
+        said.append(_answers(last))
+    return tuple(said)
 
 
 def _answers(code: Code) -> _Said:

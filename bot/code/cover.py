@@ -39,16 +39,9 @@ def was_surplus(before: Function, after: Function) -> bool:
 def moved(code: WorldFacts, before: WorldFacts) -> bool:
     """Whether sections appear elsewhere: the callers, or a callback's, may have taken over."""
     return any(
-        (old := counterpart(before, function)) is None or _sections(old) < _sections(function)
+        (old := counterpart(before, function)) is None or old.sections < function.sections
         for function in code.in_focus
-        if _sections(function)
-    )
-
-
-def _sections(function: Function) -> int:
-    return sum(
-        (found := lock_of(step)) is not None and found[0].kind in READ_SIDE and found[1].takes
-        for step in function.flow.steps
+        if function.sections
     )
 
 
@@ -56,7 +49,7 @@ def uncovered(before: Function, after: Function, *, elsewhere: bool) -> tuple[in
     """The step that lost its section, with the confidence; what RCU is asked for by name comes first."""
     covered = {_place(step) for number, step in enumerate(before.flow.steps) if before.held[number].always(READ_SIDE)}
     open_before = {_place(step) for number, step in enumerate(before.flow.steps) if not _protected(before, number)}
-    vanished = not _sections(after) and before.signature == after.signature
+    vanished = not after.sections and before.signature == after.signature
     loaded = _loaded(before)
     best: tuple[int, float] | None = None
     for number, step in enumerate(after.flow.steps):

@@ -12,7 +12,7 @@ from itertools import islice
 from bot.code import vocabulary as words
 from bot.code.flow import Flow, Step, StepKind
 from bot.code.lowering import flow_of
-from bot.code.sections import Held, held_at
+from bot.code.sections import Held, held_at, lock_of
 from bot.code.spelling import split_arguments, tight
 from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of, variables_in
 from bot.code.syntax import Node, Source, functions, parse
@@ -78,6 +78,17 @@ class Function:
     @cached_property
     def held(self) -> tuple[Held, ...]:
         return held_at(self.flow)
+
+    @cached_property
+    def sections(self) -> int:
+        """How many times the function enters a read-side section by a call of its own."""
+        found = (lock_of(step) for step in self.flow.steps if step.kind is StepKind.CALL)
+        return sum(lock is not None and lock[1].takes and lock[0].kind in words.READ_SIDE for lock in found)
+
+    @cached_property
+    def telling(self) -> bool:
+        """Whether it holds a word of RCU or of lists."""
+        return may_tell(self.text)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
@@ -162,6 +173,11 @@ def name_of(source: Source, function: Node) -> str:
         node = node.child_by_field_name("declarator")
     inner = node.child_by_field_name("declarator") if node is not None else None
     return source.text(inner) if inner is not None and inner.type == "identifier" else ""
+
+
+def may_tell(text: str) -> bool:
+    """Whether a text holds any word of RCU or of lists; without one, no rule has a question."""
+    return words.SECTION_WORDS.search(text.encode("utf-8", "replace")) is not None
 
 
 @lru_cache(maxsize=256)  # trees are large

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.code.patching import Line
 from bot.model import Hunk, Image
@@ -28,7 +29,7 @@ def shown(sections: Mapping[int, str], lines: Sparse, path: str) -> Image:
     """
     drawer = _Drawer()
     for run in _runs(lines):
-        drawer.run(run, _section(sections, run), [lines[number].text for number in run])
+        drawer.run(run, _section(sections, run), tuple(lines[number].text for number in run))
     drawer.close()
     return Image(path, "".join(f"{line}\n" for line in drawer.text), whole=False, lines=tuple(drawer.numbers))
 
@@ -67,7 +68,7 @@ class _Drawer:
         self.open = ""  # the header of the body that is open
         self.depth = 0
 
-    def run(self, numbers: range, section: str, lines: Sequence[str]) -> None:
+    def run(self, numbers: range, section: str, lines: tuple[str, ...]) -> None:
         start = _start(lines)
         if self.open and start.inside and _same(self.open, section):
             self._invent("}" * (self.depth - 1), _GAP_LINE)
@@ -96,7 +97,7 @@ class _Drawer:
         self.text += lines
         self.numbers += [0] * len(lines)
 
-    def _follow(self, lines: Sequence[str]) -> None:
+    def _follow(self, lines: tuple[str, ...]) -> None:
         """Which body is open after these lines."""
         header = ""
         for line in _uncommented(lines):
@@ -118,7 +119,8 @@ class _Drawer:
         self.open, self.depth = "", 0
 
 
-def _uncommented(lines: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=4096)
+def _uncommented(lines: tuple[str, ...]) -> tuple[str, ...]:
     """Lines without their strings and comments, line by line; comments over several lines are dropped whole."""
     clean: list[str] = []
     in_comment = False
@@ -135,13 +137,14 @@ def _uncommented(lines: Sequence[str]) -> list[str]:
         rest, opened, _ = rest.partition("/*")
         in_comment = bool(opened)
         clean.append("" if rest.startswith("#") else rest)
-    return clean
+    return tuple(clean)
 
 
-def _start(lines: Sequence[str]) -> _Start:
+@lru_cache(maxsize=4096)
+def _start(lines: tuple[str, ...]) -> _Start:
     first = next((line for line in lines if "*/" in line or "/*" in line), "")
     in_comment = "*/" in first and ("/*" not in first or first.index("*/") < first.index("/*"))
-    clean = _uncommented(["/*", *lines] if in_comment else list(lines))
+    clean = _uncommented(("/*", *lines) if in_comment else lines)
     inside, end = True, len(clean)
     for number, line in enumerate(clean):
         if line.startswith("}"):

@@ -9,7 +9,6 @@ from functools import cached_property
 from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs, structs_in
-from bot.code.vocabulary import SECTION_WORDS
 from bot.model import Evidence, Role, World
 
 
@@ -165,11 +164,19 @@ class WorldFacts:
             or (self.focus is not None and self.focus.changed(function))  # it may have lost the words
         )
 
+    def news(self, before: WorldFacts) -> bool:
+        """Whether any function that a rule could ask about, or any struct, differs from the world before."""
+        if not _same_types(self.world, before.world):
+            return True
+        changed = changed_functions(before.world, self.world)
+        return any(
+            (function.path, function.name) in changed and (self.telling(function) or before.telling(function))
+            for function in (*self.functions, *before.functions)
+        )
+
     def telling(self, function: Function) -> bool:
         """Whether a function holds any word that a rule could ask about: of RCU, of lists, or an __rcu pointer."""
-        return bool(
-            SECTION_WORDS.search(function.text.encode("utf-8", "replace")) or self._rcu_members & function.words
-        )
+        return function.telling or bool(self._rcu_members & function.words)
 
     @cached_property
     def _rcu_members(self) -> frozenset[str]:

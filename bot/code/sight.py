@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.code.facts import FactKind
+from bot.code.facts import FactKind, may_tell
 from bot.code.flow import StepKind
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
@@ -49,9 +49,14 @@ class Sight:
     @cached_property
     def worth_asking(self) -> bool:
         """Whether the series changes a function that holds any word a rule could ask about."""
+        worlds = (self.drawn.before, *self.drawn.after)
+        texts = {image.text for world in worlds for image in world.images}
+        # Most patches speak of none of this at all, and are not parsed to know it.
+        if not any(may_tell(text) for text in texts):
+            return False
         return any(
             (function.path, function.name) in self.changed and facts.telling(function)
-            for facts in map(WorldFacts, (self.drawn.before, *self.drawn.after))
+            for facts in map(WorldFacts, worlds)
             for function in facts.functions
         )
 

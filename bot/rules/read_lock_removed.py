@@ -172,7 +172,7 @@ def read_lock_removed(code: Code) -> Iterator[Hit]:
         return
     for function in code.facts.in_focus:
         before = counterpart(code.before.facts, function)
-        if before is None or before.text == function.text or was_surplus(before, function):
+        if before is None or before.text == function.text or not before.sections or was_surplus(before, function):
             continue
         found = uncovered(before, function, elsewhere=moved(code.facts, code.before.facts))
         if found is not None and not held_by_caller(code.facts, function):
