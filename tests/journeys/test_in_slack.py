@@ -1,0 +1,90 @@
+"""The whole service against a Slack server that we did not write: one thread, nothing lost, nothing said twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.app import App
+from config.settings import load
+from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, SlackServer, needs_slack, slack_server
+from tests.journeys.gracewatch import EXAMPLES, feed_of
+
+pytestmark = needs_slack
+V1, V3 = EXAMPLES / "kvm/v1.mbox", EXAMPLES / "kvm/v3.mbox"
+
+
+@asynccontextmanager
+async def in_slack(folder: Path, feed: Path, server: SlackServer) -> AsyncIterator[App]:
+    settings = load(
+        None,
+        {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_APP_TOKEN": APP_TOKEN,
+            "GRACEWATCH_SLACK_CHANNEL": CHANNEL_NAME,
+            "GRACEWATCH_SLACK_API_URL": server.api_url,
+            "GRACEWATCH_CONSOLE_ENABLED": "false",
+            "GRACEWATCH_FEEDS": f'[{{"name": "test", "kind": "directory", "path": "{feed}"}}]',
+            "GRACEWATCH_TREE_PATH": str(EXAMPLES / "tree"),
+            "GRACEWATCH_STATE_FOLDER": str(folder / "state"),
+            "GRACEWATCH_HEALTH_PORT": "0",
+            "GRACEWATCH_MAIL_POLL": "1s",
+        },
+    )
+    app = App(settings)
+    running = asyncio.create_task(app.run())
+    try:
+        yield app
+    finally:
+        app.stop()
+        await running
+
+
+async def texts(server: SlackServer) -> list[str]:
+    return [str(message) for message in await server.bot_messages()]
+
+
+async def has(server: SlackServer, words: str) -> bool:
+    return any(words in text for text in await texts(server))
+
+
+@pytest.mark.parametrize("fault", ["lost", "cut", "429 1", "500"])
+async def test_a_post_that_goes_wrong_is_neither_lost_nor_said_twice(tmp_path: Path, fault: str) -> None:
+    async with slack_server(tmp_path) as server:
+        server.faults["chat.postMessage"] = [fault, fault]
+        async with in_slack(tmp_path, feed_of(tmp_path, V1), server) as app:
+            await server.until(lambda: has(server, "kvm_device_release()"))
+            async with asyncio.timeout(20):
+                while (await _counts(app))["sent"] < 2:
+                    await asyncio.sleep(0.05)
+        said = await server.bot_messages()
+        assert len(said) == 2
+        assert said[1]["thread_ts"] == said[0]["ts"]
+
+
+async def test_a_reroll_edits_the_card_and_says_nothing_again_after_a_restart(tmp_path: Path) -> None:
+    async with slack_server(tmp_path) as server:
+        feed = feed_of(tmp_path, V1)
+        async with in_slack(tmp_path, feed, server):
+            await server.until(lambda: has(server, "kvm_device_release()"))
+        feed_of(tmp_path, V3)
+        async with in_slack(tmp_path, feed, server):
+            await server.until(lambda: has(server, "fixed in v3: 2"))
+        assert len(await server.bot_messages()) == 2
+
+
+async def test_a_person_asks_in_the_thread_and_is_answered_there(tmp_path: Path) -> None:
+    async with slack_server(tmp_path) as server, in_slack(tmp_path, feed_of(tmp_path, V1), server):
+        await server.until(lambda: has(server, "kvm_device_release()"))
+        card = (await server.bot_messages())[0]
+        await server.say(f"<@{await server.bot_user()}> explain plain-del-on-rculist --here", card["ts"])
+        await server.until(lambda: has(server, "list_del_rcu()"))
+
+
+async def _counts(app: App) -> dict[str, int]:
+    async with app.store.transaction() as transaction:
+        return await transaction.counts()
