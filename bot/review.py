@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import rules
 from bot.code.facts import functions_of
-from bot.code.protection import Focus, WorldFacts
+from bot.code.protection import WorldFacts
 from bot.code.sight import Sight
 from bot.code.spelling import tight
 from bot.code.world import Worlds, wanted_files, worlds
@@ -89,7 +89,7 @@ def review(series: Series, base: Base) -> Review:
     sight = Sight(drawn)
     if not sight.worth_asking:
         return result
-    said = _ask(drawn, sight.focus)
+    said = _ask(sight)
     findings = tuple(sorted(_findings(series, drawn, said), key=lambda f: (f.path, f.line, f.rule)))
     return replace(result, findings=findings, quiet=tuple(dict.fromkeys(_quiet(series, said))))
 
@@ -102,21 +102,21 @@ class _Said:
     excused: tuple[tuple[Rule, Excused], ...]
 
 
-def _ask(drawn: Worlds, focus: Focus) -> tuple[_Said, ...]:
+def _ask(sight: Sight) -> tuple[_Said, ...]:
     """The answers of all rules, before the series and after each patch.
 
     A patch that changes no function a rule could ask about changes no answer.
     """
-    before = Code.of(WorldFacts(drawn.before, focus))
+    worlds = [facts.focused(sight.focus) for facts in sight.facts]
+    before = Code.of(worlds[0])
     said = [_answers(before)]
-    last = before
-    for world in drawn.after:
-        facts = WorldFacts(world, focus, last.facts)
-        if world is not drawn.after[-1] and not facts.news(last.facts):
+    last = worlds[0]
+    for facts in worlds[1:]:
+        if facts is worlds[-1] or facts.news(last):
+            said.append(_answers(Code.of(facts, before)))
+            last = facts
+        else:
             said.append(said[-1])
-            continue
-        last = Code.of(facts, before)
-        said.append(_answers(last))
     return tuple(said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,12 +114,21 @@ class WorldFacts:
         self.structs = Structs(image.text for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
+        self._twins: dict[Function, Function] = {}  # the function in the world before, when it did not change
         if before is not None:
             self._take_over(before)
 
+    def focused(self, focus: Focus) -> WorldFacts:
+        """The same world looked at for something else; what is known of its functions is shared."""
+        other = copy.copy(self)
+        for name in ("in_focus", "all_facts", "lists", "pointers", "_list_by_fact"):
+            other.__dict__.pop(name, None)  # what was worked out for the focus
+        other.focus = focus
+        return other
+
     def _take_over(self, before: WorldFacts) -> None:
         """What was worked out of functions that did not change: all of it when no struct changed either."""
-        known = before._facts if _same_types(self.world, before.world) else {}
+        same_types = _same_types(self.world, before.world)
         for image in self.world.images:
             old = before.world.image(image.path)
             if old is None:
@@ -130,8 +140,8 @@ class WorldFacts:
                     continue
                 if twin is not function:
                     function.take_over(twin)
-                if twin in known:
-                    self._facts[function] = tuple(fact.moved(function) for fact in known[twin])
+                if same_types:
+                    self._twins[function] = twin
 
     @cached_property
     def by_name(self) -> Mapping[str, tuple[Function, ...]]:
@@ -151,7 +161,13 @@ class WorldFacts:
     def facts(self, function: Function) -> tuple[Fact, ...]:
         found = self._facts.get(function)
         if found is None:
-            found = self._facts[function] = facts_of(function, self.structs)
+            twin = self._twins.get(function)
+            if twin is None or self.before is None:
+                found = facts_of(function, self.structs)
+            else:
+                known = self.before.facts(twin)
+                found = known if twin is function else tuple(fact.moved(function) for fact in known)
+            self._facts[function] = found
         return found
 
     @cached_property

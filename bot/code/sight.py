@@ -29,11 +29,19 @@ class Sight:
         return frozenset().union(*(changed_functions(before, after) for before, after in pairs))
 
     @cached_property
+    def facts(self) -> tuple[WorldFacts, ...]:
+        """The facts of the world before and after each patch, of the changed functions."""
+        focus = Focus(frozenset(), self.changed)
+        found = [WorldFacts(self.drawn.before, focus)]
+        for world in self.drawn.after:
+            found.append(WorldFacts(world, focus, found[-1]))
+        return tuple(found)
+
+    @cached_property
     def handled(self) -> frozenset[Key]:
         """The objects that RCU or list operations of the changed functions work on, before or after."""
         found: set[Key] = set()
-        for world in (self.drawn.before, self.drawn.after[-1]):
-            facts = WorldFacts(world, Focus(frozenset(), self.changed))
+        for facts in (self.facts[0], self.facts[-1]):
             for fact in facts.all_facts:
                 if fact.kind in _LISTED:
                     found.update((fact.node, fact.head))
@@ -49,14 +57,13 @@ class Sight:
     @cached_property
     def worth_asking(self) -> bool:
         """Whether the series changes a function that holds any word a rule could ask about."""
-        worlds = (self.drawn.before, *self.drawn.after)
-        texts = {image.text for world in worlds for image in world.images}
+        texts = {image.text for world in (self.drawn.before, *self.drawn.after) for image in world.images}
         # Most patches speak of none of this at all, and are not parsed to know it.
         if not any(may_tell(text) for text in texts):
             return False
         return any(
             (function.path, function.name) in self.changed and facts.telling(function)
-            for facts in map(WorldFacts, worlds)
+            for facts in self.facts
             for function in facts.functions
         )
 
@@ -83,7 +90,7 @@ class Sight:
 
     def callees(self) -> tuple[str, ...]:
         """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep."""
-        facts = WorldFacts(self.drawn.after[-1], self.focus)
+        facts = self.facts[-1].focused(self.focus)
         names = {
             step.name
             for function in facts.in_focus
