@@ -277,6 +277,9 @@ class _Lowering(Expressions):
         if value is not None:
             self.expression(value, node)
             uses = frozenset(self.followed(value))
+        if uses and any(scope.guards for scope in self.scopes):  # the value is read before the guards are dropped
+            self.add(Step(StepKind.JOIN, self.line_of(node), uses=uses, code=self.code(node)))
+            uses = frozenset()
         self.leave_scopes(0, self.line_of(node))
         text = self.argument(value) if value is not None else ""
         self.add(Step(StepKind.RETURN, self.line_of(node), text, uses=uses, code=self.code(node)))

@@ -219,6 +219,13 @@ def test_a_return_whose_condition_is_out_of_sight_does_not_end_the_function() ->
     assert {found.flow.steps[n].name for n in found.flow.after(0)} >= {"x", "y"}
 
 
+def test_what_a_return_follows_is_followed_before_the_guards_are_dropped() -> None:
+    found = function("guard(rcu)();\nreturn a->b;")
+    used = next(n for n, step in enumerate(found.flow.steps) if "a" in step.uses)
+    assert found.flow.steps[used].code == "return a->b;"
+    assert "guard_exit" in {found.flow.steps[n].name for n in found.flow.after(used)}
+
+
 def test_code_behind_a_return_in_sight_is_dead() -> None:
     found = function("return 0;\nx();")
     assert "x" not in {found.flow.steps[n].name for n in found.flow.after(0)}
