@@ -22,26 +22,35 @@ class Sight:
     drawn: Worlds
 
     @cached_property
-    def changed(self) -> frozenset[tuple[str, str]]:
-        """(path, name) of the functions that any patch of the series changes."""
-        drawn = self.drawn
-        pairs = zip((drawn.before, *drawn.after), drawn.after, strict=False)
-        return frozenset().union(*(changed_functions(before, after) for before, after in pairs))
+    def facts(self) -> tuple[WorldFacts, ...]:
+        """The facts of the world before and after each patch, not looked at for anything yet."""
+        found = [WorldFacts(self.drawn.before)]
+        for world in self.drawn.after:
+            found.append(WorldFacts(world, before=found[-1]))
+        return tuple(found)
 
     @cached_property
-    def facts(self) -> tuple[WorldFacts, ...]:
-        """The facts of the world before and after each patch, of the changed functions."""
-        focus = Focus(frozenset(), self.changed)
-        found = [WorldFacts(self.drawn.before, focus)]
-        for world in self.drawn.after:
-            found.append(WorldFacts(world, focus, found[-1]))
-        return tuple(found)
+    def changed(self) -> frozenset[tuple[str, str]]:
+        """(path, name) of the functions that any patch of the series changes, and that a rule could ask about.
+
+        One that held a word of RCU in any of the worlds counts in all of them: it may have lost it.
+        """
+        drawn = self.drawn
+        pairs = zip((drawn.before, *drawn.after), drawn.after, strict=False)
+        names = frozenset().union(*(changed_functions(before, after) for before, after in pairs))
+        return frozenset(
+            (function.path, function.name)
+            for facts in self.facts
+            for function in facts.functions
+            if (function.path, function.name) in names and facts.telling(function)
+        )
 
     @cached_property
     def handled(self) -> frozenset[Key]:
         """The objects that RCU or list operations of the changed functions work on, before or after."""
         found: set[Key] = set()
-        for facts in (self.facts[0], self.facts[-1]):
+        focus = Focus(frozenset(), self.changed)
+        for facts in (self.facts[0].focused(focus), self.facts[-1].focused(focus)):
             for fact in facts.all_facts:
                 if fact.kind in _LISTED:
                     found.update((fact.node, fact.head))
@@ -59,13 +68,7 @@ class Sight:
         """Whether the series changes a function that holds any word a rule could ask about."""
         texts = {image.text for world in (self.drawn.before, *self.drawn.after) for image in world.images}
         # Most patches speak of none of this at all, and are not parsed to know it.
-        if not any(may_tell(text) for text in texts):
-            return False
-        return any(
-            (function.path, function.name) in self.changed and facts.telling(function)
-            for facts in self.facts
-            for function in facts.functions
-        )
+        return any(may_tell(text) for text in texts) and bool(self.changed)
 
     def mentions(self) -> Iterator[tuple[str, ...]]:
         """Words that together name an object which a changed function handles."""
