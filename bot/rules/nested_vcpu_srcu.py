@@ -100,8 +100,8 @@ CALLER = Example(
     level=Level.ERROR,
     confidence=0.8,
     sources=("include/linux/kvm_host.h kvm_vcpu_srcu_read_lock()", "Documentation/virt/kvm/locking.rst"),
-    why="""The vCPU has room for one SRCU index.  The second lock overwrites it, KVM warns of it, and the section is left
-    with an index that may belong to the other counter.""",
+    why="""The vCPU has room for one SRCU index.  The second lock overwrites it, KVM warns of it, and the section is
+    left with an index that may belong to the other counter.""",
     instead="Use srcu_read_lock(&vcpu->kvm->srcu) with an index of its own, or guard(srcu)(&vcpu->kvm->srcu).",
     bad=(TWICE, CALLEE),
     good=(NESTS,),

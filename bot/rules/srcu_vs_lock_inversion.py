@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from bot.code.facts import Function
 from bot.code.flow import Step, StepKind
@@ -16,6 +15,7 @@ from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
 
 _SLEEPING = (MUTEX, RWSEM)
+_Updaters = Mapping[Key, tuple[Domain, Evidence]]  # lock -> the domain that is waited for with it held, and where
 # Locks that KVM holds over synchronize_srcu(&kvm->srcu): Documentation/virt/kvm/locking.rst, acquisition order.
 _KVM = {Key("kvm", "lock"), Key("kvm", "slots_lock"), Key("kvm_vcpu", "mutex")}
 
@@ -89,19 +89,15 @@ ALLOWED = Example(
 +
 +	idx = srcu_read_lock(&kvm->srcu);
 +	mutex_lock(&kvm->slots_arch_lock);
-+	vm_poke(kvm);
 +	mutex_unlock(&kvm->slots_arch_lock);
++	if (mutex_trylock(&kvm->lock))
++		mutex_unlock(&kvm->lock);
 +	srcu_read_unlock(&kvm->srcu, idx);
 +
 +	idx = srcu_read_lock(&kvm->irq_srcu);
 +	mutex_lock(&kvm->slots_lock);
 +	mutex_unlock(&kvm->slots_lock);
 +	srcu_read_unlock(&kvm->irq_srcu, idx);
-+
-+	idx = srcu_read_lock(&kvm->srcu);
-+	if (mutex_trylock(&kvm->lock))
-+		mutex_unlock(&kvm->lock);
-+	srcu_read_unlock(&kvm->srcu, idx);
 +}
 """,
 )
@@ -109,28 +105,13 @@ ALLOWED = Example(
 CALLEE = Example(
     "the lock is taken by a callee",
     """\
-+static void vm_lock_slots(struct kvm *kvm)
-+{
-+	mutex_lock(&kvm->slots_lock);
-+}
-+
 +static void vm_update(struct kvm *kvm)
 +{
 +	guard(srcu)(&kvm->srcu);
 +	vm_lock_slots(kvm);
-+	vm_swap(kvm);
-+	mutex_unlock(&kvm->slots_lock);
 +}
 """,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Updater:
-    """A place that waits for a domain with a lock held."""
-
-    domain: Domain
-    evidence: Evidence
 
 
 @rule(
@@ -162,13 +143,13 @@ def srcu_vs_lock_inversion(code: Code) -> Iterator[Hit]:
                     yield _warning(function, step, function.flow.steps[opener[1]], (key, domain), evidence)
 
 
-def _members(updaters: Mapping[Key, _Updater]) -> frozenset[str]:
+def _members(updaters: _Updaters) -> frozenset[str]:
     return frozenset(key.member for key in (*updaters, *_KVM))
 
 
-def _held_over_waits(code: Code) -> Mapping[Key, _Updater]:
+def _held_over_waits(code: Code) -> _Updaters:
     """The locks that the world holds over a wait for an SRCU domain."""
-    found: dict[Key, _Updater] = {}
+    found: dict[Key, tuple[Domain, Evidence]] = {}
     for function in code.facts.functions:
         if not any(word.startswith("synchronize_srcu") for word in function.words):
             continue
@@ -179,7 +160,7 @@ def _held_over_waits(code: Code) -> Mapping[Key, _Updater]:
             for lock in function.held[number].always(_SLEEPING):
                 key = code.facts.structs.resolve(lock.what, function.variables, function.aliases)
                 if key.known and opened(code.facts, function, number, _SLEEPING, lock.what):
-                    found.setdefault(key, _Updater(domain, step_evidence(Role.WAIT, function, step)))
+                    found.setdefault(key, (domain, step_evidence(Role.WAIT, function, step)))
     return found
 
 
@@ -192,11 +173,11 @@ def _taken(code: Code, function: Function, step: Step) -> Key | None:
     return key if key.known else None
 
 
-def _against(updaters: Mapping[Key, _Updater], key: Key, domain: Domain) -> Evidence | None:
+def _against(updaters: _Updaters, key: Key, domain: Domain) -> Evidence | None:
     """What says that the lock is held over a wait for the domain."""
     updater = updaters.get(key)
-    if updater is not None and updater.domain.same_field(domain):
-        return updater.evidence
+    if updater is not None and updater[0].same_field(domain):
+        return updater[1]
     if key in _KVM and domain.same_field(Domain(Key("kvm", "srcu"))):
         return Evidence(Role.WAIT, "", "", 0, f"{key} is held over synchronize_srcu(&kvm->srcu) (KVM's locking.rst)")
     return None
