@@ -77,9 +77,28 @@ def review(series: Series, base: Base) -> Review:
     """Ask all rules of the worlds before the series and after each of its patches.
 
     A finding is a hit of the last world that the first did not have.  A hit that comes and goes within the series is
-    quiet.  Pure and CPU-bound: seconds for the largest series, milliseconds for most.
+    quiet.  Where the patches do not fit on the base, it is another state of the tree than their author's: it may hold
+    what the series brings, so their hunks are also looked at for themselves.  Pure and CPU-bound: seconds for the
+    largest series, milliseconds for most.
     """
-    drawn = worlds([patch.files for patch in series.patches], base)
+    files = [patch.files for patch in series.patches]
+    drawn = worlds(files, base)
+    if not drawn.misfits:
+        return _reviewed(series, drawn, base)
+    alone = _reviewed(series, worlds(files, Base()), Base())
+    if drawn.context is not Context.TREE:
+        return replace(alone, base=base.name, notes=base.notes + drawn.notes)
+    found = _reviewed(series, drawn, base)
+    said = {(finding.rule, finding.path, finding.function) for finding in found.findings}
+    more = tuple(
+        finding
+        for finding in alone.findings
+        if finding.path in drawn.misfits and (finding.rule, finding.path, finding.function) not in said
+    )
+    return replace(found, findings=_in_order(found.findings + more))
+
+
+def _reviewed(series: Series, drawn: Worlds, base: Base) -> Review:
     if not drawn.after:
         return Review(series.key, context=drawn.context, base=base.name, notes=drawn.notes)
     scanned = sum(len(functions_of(image)) for image in drawn.after[-1].images)
@@ -90,8 +109,12 @@ def review(series: Series, base: Base) -> Review:
     if not sight.worth_asking:
         return result
     said = _ask(sight)
-    findings = tuple(sorted(_findings(series, drawn, said), key=lambda f: (f.path, f.line, f.rule)))
+    findings = _in_order(_findings(series, drawn, said))
     return replace(result, findings=findings, quiet=tuple(dict.fromkeys(_quiet(series, said))))
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (finding.path, finding.line, finding.rule)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,3 +178,15 @@ def test_only_warnings_of_enough_confidence_reach_a_channel() -> None:
     note = replace(finding, level=Level.NOTE)
     assert at_least((finding, note), finding.confidence) == (finding,)
     assert at_least((finding,), finding.confidence + 0.01) == ()
+
+
+def test_a_tree_that_the_patch_does_not_fit_on_does_not_hide_what_the_hunks_show() -> None:
+    """The tree has readers of the list already, and the patched file in another state."""
+    later = "static void poke(struct bridge *br)\n{\n\tstruct port *p;\n\n\tguard(rcu)();\n"
+    later += "\tlist_for_each_entry_rcu(p, &br->ports, node)\n\t\tpoke_one(p);\n}\n"
+    add = drawn("=== bridge.c\n" + "".join(f" {line}\n" for line in PLAIN.splitlines()[2:4])).before["bridge.c"]
+    hunk = small(add + "\tlist_add(&p->node, &br->ports);\n}\n", "list_add(", "list_add_rcu(")
+    found = review(series(hunk), Base("tree", {"bridge.c": "int other;\n", "bridge.h": TYPES, "walk.c": later}))
+    assert [f.rule for f in found.findings] == ["half-converted-rculist"]
+    assert found.context is Context.HUNK
+    assert any("does not apply" in note for note in found.notes)

@@ -22,6 +22,7 @@ class Worlds:
     context: Context = Context.HUNK
     notes: tuple[str, ...] = ()
     brought: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # path -> line of the last world -> patch
+    misfits: frozenset[str] = frozenset()  # files of the base on which the patches do not fit
 
     def origin(self, path: str, line: int) -> int:
         """The number of the patch that brought a line of the last world, 0 when it is older than the series."""
@@ -49,6 +50,7 @@ class _Told:
     states: list[Image | None]
     brought: dict[int, int]
     from_tree: bool = False
+    misfit: bool = False
 
 
 def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
@@ -81,6 +83,7 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
         context=_context([file for _, file in told]),
         notes=tuple(notes),
         brought={track.path: file.brought for track, file in told},
+        misfits=frozenset(track.path for track, file in told if file.misfit),
     )
 
 
@@ -121,7 +124,9 @@ def _tell(track: _Track, patches: int, base: Base, notes: list[str]) -> _Told:
             return told
     elif base.name:
         notes.append(f"{track.base_path} is not in {base.name}: seen in its hunks alone")
-    return _tell_fragment(track, patches)
+    told = _tell_fragment(track, patches)
+    told.misfit = bool(base.name)
+    return told
 
 
 def _tell_whole(track: _Track, patches: int, lines: tuple[Line, ...], base: str, notes: list[str]) -> _Told | None:
