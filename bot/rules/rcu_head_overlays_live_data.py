@@ -100,8 +100,8 @@ def rcu_head_overlays_live_data(code: Code) -> Iterator[Hit]:
     for image in code.facts.world.images:
         for union in _UNION.finditer(image.text) if "rcu_head" in image.text else ():
             heads, nodes = _HEAD.findall(union[1]), _NODE.findall(union[1])
-            for protection in code.facts.lists.values():
-                if not nodes or protection.node.member not in nodes or not _walked(protection):
+            for protection in code.facts.lists.values() if heads and nodes else ():
+                if protection.node.member not in nodes or not _walked(protection):
                     continue
                 for defer in code.facts.all_facts:
                     if defer.kind is FactKind.DEFER and _uses(code, defer, protection, heads):
