@@ -20,6 +20,7 @@ from bot.model import Evidence, Image, Role
 
 _IDENTIFIER = re.compile(r"\w+$")
 _WORD = re.compile(r"\w+")
+_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+")
 _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
 _NULLS = frozenset({"NULL", "0", "(void*)0"})
 
@@ -69,7 +70,8 @@ class Function:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(_WORD.findall(self.text))
+        """Every word outside of comments: who is named in a remark is not called."""
+        return frozenset(_WORD.findall(_COMMENT.sub(" ", self.text)))
 
     @cached_property
     def flow(self) -> Flow:

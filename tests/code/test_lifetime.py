@@ -224,3 +224,23 @@ def test_facts_are_read_anew_when_a_struct_changed() -> None:
     grown = text.replace("struct hub {", "struct hub { struct dev *extra;")
     after = WorldFacts(World((Image("a.c", grown),)), None, before)
     assert only(after, FactKind.UNLINK).node == NODE
+
+
+def test_a_function_that_is_only_named_in_a_comment_is_not_called_there() -> None:
+    code = world(
+        """
+        static void hub_destroy(struct hub *hub)
+        {
+            kfree(hub);
+        }
+
+        /* elsewhere */
+        static void hub_note(struct hub *hub)
+        {
+            /* hub_destroy() must not run before this. */
+            hub->noted = 1;
+        }
+        """
+    )
+    destroy = code.by_name["hub_destroy"][0]
+    assert code.callers(destroy) == ()
