@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.code.facts import Fact, FactKind, Function
+from bot.code.flow import StepKind
 from bot.code.lifetime import Lifetime
 from bot.code.protection import WorldFacts
+
+_OTHER_WAIT = re.compile(r"^wait_(?:for|event)|^flush_|_sync$|^kthread_stop")
 
 
 def lost_wait(code: WorldFacts, before_code: WorldFacts, function: Function) -> Fact | None:
@@ -46,3 +51,22 @@ def on_no_rcu_list_now(code: WorldFacts, before_code: WorldFacts, before: Functi
     removed = [fact for fact in before_code.facts(before) if fact.kind is FactKind.UNLINK and fact.rcu]
     now = [code.lists.get(fact.node) for fact in removed]
     return bool(removed) and not any(found and any(fact.rcu for fact in found.facts) for found in now)
+
+
+def replaced(code: WorldFacts, before_code: WorldFacts) -> bool:
+    """Whether any function waits or hands over more than before, or waits for something else: that may be instead."""
+    return any(
+        len(_waits(code, function.path, function.name)) > len(_waits(before_code, function.path, function.name))
+        or _others(code, function) > _others(before_code, function)
+        for function in code.in_focus
+    )
+
+
+def _others(code: WorldFacts, function: Function) -> int:
+    """How many other waits a function of this name has: for a completion, for queued work."""
+    return sum(
+        step.kind is StepKind.CALL and _OTHER_WAIT.search(step.name) is not None
+        for twin in code.by_name.get(function.name, ())
+        if twin.path == function.path
+        for step in twin.flow.steps
+    )

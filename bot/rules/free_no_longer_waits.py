@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.code.facts import FactKind, Function
+from bot.code.facts import Fact, FactKind, Function
+from bot.code.flow import Step, StepKind
 from bot.code.lost import lost_wait, on_no_rcu_list_now, still_waits
 from bot.model import Hit, Level, Role
-from bot.rule import Code, Example, hit, rule
+from bot.rule import Code, Example, hit_at, rule, step_evidence
 
+_FREES = re.compile(r"(?:^|_)(?:k?free|destroy|release|dtor)(?:_|$)")
 _BASE = re.compile(r"&?\(?(\w+)")
 
 
@@ -40,6 +42,20 @@ WAIT_GONE = Example(
 -	synchronize_rcu();
  	shell_stop(s);
  	kfree(s); // <-- warns
+ }
+""",
+)
+
+BY_A_CALLEE = Example(
+    "a function out of sight frees it now",
+    """\
+ struct state { refcount_t ref; struct rcu_head rcu; };
+
+ static void shell_drop(struct shell *s, struct state *st)
+ {
+-	call_rcu(&st->rcu, state_put_rcu);
++	if (refcount_dec_and_test(&st->ref))
++		state_free(st); // <-- warns
  }
 """,
 )
@@ -98,7 +114,7 @@ NO_READER = Example(
     why="""Somebody thought of readers that may still hold the object.  Where they are is not to be seen here; that they
     are gone should be.""",
     instead="Keep kfree_rcu(), call_rcu() or the wait, or say in the changelog why no reader is left.",
-    bad=(AT_ONCE, WAIT_GONE),
+    bad=(AT_ONCE, WAIT_GONE, BY_A_CALLEE),
     good=(NEVER_SEEN, LATER),
     blind_spots=(NO_READER,),
     hunk_proves=True,
@@ -113,23 +129,40 @@ def free_no_longer_waits(code: Code) -> Iterator[Hit]:
             continue
         if _unlinks(code, function) or on_no_rcu_list_now(code.facts, code.before.facts, lost.where):
             continue
-        for fact in code.facts.facts(function):
+        freed = next(_frees(code, function, lost), None)
+        if freed is not None:
+            yield _warning(function, lost, *freed)
+
+
+def _frees(code: Code, function: Function, lost: Fact) -> Iterator[tuple[Step, str, bool]]:
+    """The steps that free what waited before: the variable, and whether it is the very one that was handed over."""
+    facts = {fact.step: fact for fact in code.facts.facts(function) if fact.kind is FactKind.FREE}
+    for number, step in enumerate(function.flow.steps):
+        fact = facts.get(number)
+        if fact is not None:
             named = lost.kind is FactKind.DEFER and _base(fact.variable) == _base(lost.variable)
-            if fact.kind is not FactKind.FREE or not (named or lost.kind is FactKind.WAIT):
+            if not (named or lost.kind is FactKind.WAIT):
                 continue
-            if code.lifetime.private(function, fact) or code.lifetime.stated(function, fact):
-                continue
-            gone = lost.evidence(Role.WAIT, "taken out")
-            yield hit(
-                fact,
-                fact.variable,
-                f"{fact.name}() frees {fact.variable} at once; {lost.name}() came first before",
-                (replace(gone, origin="base"), fact.evidence(Role.FREE)),
-                question=f"Can a reader still hold {fact.variable}?",
-                cure="If so, keep the wait, or free with kfree_rcu() or call_rcu().",
-                confidence=None if named else 0.5,
-            )
-            break
+            if not code.lifetime.private(function, fact) and not code.lifetime.stated(function, fact):
+                yield step, fact.variable, named
+        elif lost.kind is FactKind.DEFER and step.kind is StepKind.CALL and _FREES.search(step.name):
+            handed = next((arg for arg in step.args if _base(arg) == _base(lost.variable)), "")
+            if handed:
+                yield step, handed, True
+
+
+def _warning(function: Function, lost: Fact, step: Step, variable: str, named: bool) -> Hit:
+    gone = lost.evidence(Role.WAIT, "taken out")
+    return hit_at(
+        function,
+        step,
+        variable,
+        f"{step.name}() frees {variable} at once; {lost.name}() came first before",
+        (replace(gone, origin="base"), step_evidence(Role.FREE, function, step)),
+        question=f"Can a reader still hold {variable}?",
+        cure="If so, keep the wait, or free with kfree_rcu() or call_rcu().",
+        confidence=None if named else 0.5,
+    )
 
 
 def _unlinks(code: Code, function: Function) -> bool:

@@ -52,7 +52,7 @@ SAID = Example(
 
 
 @rule(
-    level=Level.WARNING,
+    level=Level.NOTE,
     confidence=0.85,
     sources=("include/linux/rculist.h list_for_each_entry_srcu()", "Documentation/RCU/lockdep.rst"),
     why="""With CONFIG_PROVE_RCU_LIST the walk complains of a missing RCU section, though the SRCU section protects it.
