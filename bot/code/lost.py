@@ -53,6 +53,16 @@ def on_no_rcu_list_now(code: WorldFacts, before_code: WorldFacts, before: Functi
     return bool(removed) and not any(found and any(fact.rcu for fact in found.facts) for found in now)
 
 
+def published_no_more(code: WorldFacts, before_code: WorldFacts, function: Function, step: int) -> bool:
+    """Whether a step works on a list that was published by RCU's rules before, and is in no way an RCU list now."""
+    for fact in code.facts(function):
+        now = code.list_of(fact) if fact.step == step else None
+        before = before_code.lists.get(now.node) if now else None
+        if now and before and before.of(FactKind.ADD, rcu=True):
+            return not any(other.rcu for other in now.facts)
+    return False
+
+
 def replaced(code: WorldFacts, before_code: WorldFacts) -> bool:
     """Whether any function waits or hands over more than before, or waits for something else: that may be instead."""
     return any(
