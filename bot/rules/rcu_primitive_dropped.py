@@ -60,7 +60,7 @@ SPLICE = Example(
 )
 
 LOCKED = Example(
-    "the updaters' lock is held, asserted, or asked of the caller",
+    "the updaters' lock is held or asserted",
     """\
  static void gadget_reset(struct hub *hub)
  {
@@ -83,16 +83,6 @@ LOCKED = Example(
 -	list_for_each_entry_rcu(g, &hub->gadgets, node)
 +	list_for_each_entry(g, &hub->gadgets, node)
  		g->state = 1;
- }
-
- /* Called with hub->lock held. */
- static void gadget_dump(struct hub *hub)
- {
- 	struct gadget *g;
-
--	list_for_each_entry_rcu(g, &hub->gadgets, node)
-+	list_for_each_entry(g, &hub->gadgets, node)
- 		dump(g);
  }
 """,
 )
