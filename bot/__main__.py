@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,12 @@ CANNOT = 2
 class Format(enum.StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+class TableFormat(enum.StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file; config/example.toml shows one.")]
@@ -90,6 +97,41 @@ def replay(
     try:
         command.run(feed, tree, rev, since, limit, as_json=output is Format.JSON)
     except (FeedError, StoreError, TreeError) as fault:
+        fail(str(fault))
+
+
+@app.command()
+def evaluate(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.tsv", help="Known changes, a row each; docs/truth.md says how.")
+    ],
+    tree: TreeOption = "",
+    rev: RevOption = "",
+    kind: Annotated[str, typer.Option(help="What to look at: some of intro,reversed,fix,clean.")] = "intro,fix,clean",
+    jobs: Annotated[int, typer.Option(min=1, help="Reviews at the same time.")] = os.cpu_count() or 1,
+    limit: Annotated[int, typer.Option(min=0, help="Take at most so many; 0 is all.")] = 0,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds for one review.")] = 60,
+    judged: Annotated[Path | None, typer.Option(help="What people said of alarms and misses.")] = None,
+    output: Annotated[TableFormat, typer.Option("--format", help="How to say it.")] = TableFormat.TEXT,
+) -> None:
+    """Review changes whose faults are known, and score what is found and what is said in vain."""
+    from bot.cli import evaluate as command
+    from bot.ports import FeedError, TreeError
+    from bot.trees.detect import tree_for
+    from bot.truth.cases import TruthError, kinds
+
+    try:
+        command.run(
+            file,
+            tree_for(tree, rev),
+            kinds(kind),
+            jobs=jobs,
+            limit=limit,
+            patience=patience,
+            judgements=judged,
+            output=output.value,
+        )
+    except (TruthError, FeedError, TreeError) as fault:
         fail(str(fault))
 
 

@@ -1,0 +1,88 @@
+"""Where the bug is: the functions that its fix changes; and which rules claim which class of bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.code.protection import changed_functions
+from bot.code.world import wanted_files, worlds
+from bot.model import Base, Series, Wanted
+
+Place = tuple[str, str]  # (path, function)
+
+# A diff hardly shows these: lockdep conditions, everything else, lock order of others, lifetime.
+LEFT_OUT = frozenset({"P11", "P12", "P13", "P14"})
+
+# The rules that name a fault of each class.  A class without any is one that no rule is built for.
+CLAIMS: dict[str, frozenset[str]] = {
+    "P1": frozenset({"read-lock-removed", "irq-routing-without-irq-srcu"}),
+    "P2": frozenset(
+        {
+            "free-without-grace-period",
+            "free-no-longer-waits",
+            "grace-period-removed",
+            "wait-taken-out",
+            "half-converted-rculist",
+            "plain-del-on-rculist",
+            "error-path-frees-published",
+            "barrier-for-grace-period",
+        }
+    ),
+    "P3": frozenset(
+        {
+            "plain-add-on-rculist",
+            "plain-del-on-rculist",
+            "del-init-on-rculist",
+            "half-converted-rculist",
+            "list-iterator-wrong-flavour",
+            "free-without-grace-period",
+            "pointer-used-after-unlock",
+        }
+    ),
+    "P5": frozenset(
+        {
+            "sleep-in-reader",
+            "callback-blocks",
+            "synchronize-in-atomic",
+            "synchronize-in-own-reader",
+            "synchronize-srcu-in-own-reader",
+            "headless-free-in-atomic",
+        }
+    ),
+    "P6": frozenset({"unbalanced-read-lock", "srcu-index-misuse", "nested-vcpu-srcu"}),
+    "P7": frozenset({"pointer-used-after-unlock", "get-instead-of-tryget", "read-lock-removed"}),
+    "P9": frozenset({"call-srcu-without-srcu-barrier", "module-exit-without-rcu-barrier", "barrier-for-grace-period"}),
+    "P10": frozenset(
+        {
+            "wrong-dereference-flavour",
+            "list-iterator-wrong-flavour",
+            "srcu-domain-mismatch",
+            "irq-routing-without-irq-srcu",
+        }
+    ),
+}
+# Rules that see a fault of their class in diffs without any word of RCU.
+WORDLESS: dict[str, frozenset[str]] = {"P1": frozenset({"irq-routing-without-irq-srcu"})}
+
+
+def places_wanted(series: Series) -> Wanted:
+    """What to ask a tree before ``functions``."""
+    return wanted_files([patch.files for patch in series.patches])
+
+
+def functions(series: Series, base: Base) -> frozenset[Place]:
+    """(path, name) of every function that a series changes; as the hunk headers tell where there is no tree."""
+    drawn = worlds([patch.files for patch in series.patches], base)
+    if not drawn.after:
+        return frozenset()
+    return changed_functions(drawn.before, drawn.after[-1])
+
+
+def lies_in(place: Place, known: Iterable[Place]) -> bool:
+    """Whether a function is one of these.  Files move between a bug and its fix, so their folders do not matter."""
+    return _loose(place) in {_loose(other) for other in known}
+
+
+def _loose(place: Place) -> Place:
+    path, function = place
+    return path.rpartition("/")[2], function
