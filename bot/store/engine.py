@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from bot.ports import StoreError
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 BUSY_MS = 30_000  # how long another process may hold the file: a batch of mail takes less than one second
+_AGAIN_MS = 50
 
 _CURES = (
     ("unable to open database file", "make its folder writable for this user, or set store.url to another place"),
@@ -61,7 +64,7 @@ def _prepare(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 would begin late and without the write lock; _begin does it
     try:
         _set_up(connection)
-    except Exception:
+    except BaseException:
         connection.close()  # else its thread would outlive the event loop
         raise
 
@@ -70,12 +73,28 @@ def _set_up(connection: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_MS}",
-        "journal_mode = WAL",
         "foreign_keys = ON",
         "synchronous = FULL",  # that a page is being sent must be on disk before it is sent
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    _keep_a_write_ahead_log(connection, cursor)
     cursor.close()
+
+
+def _keep_a_write_ahead_log(connection: Any, cursor: Any) -> None:
+    """Readers and the writer then do not wait for each other.
+
+    SQLite does not wait with this change while another process opens the same new file, so it is asked again.
+    """
+    for left in reversed(range(BUSY_MS // _AGAIN_MS)):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+                raise
+            connection.run_async(lambda _driver: asyncio.sleep(_AGAIN_MS / 1000))
+        else:
+            return
 
 
 def _begin(connection: Any) -> None:

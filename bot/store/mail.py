@@ -83,7 +83,7 @@ class Mail(Shelf):
         if self._unreadable:
             again = self.insert(schema.unreadable)
             times = schema.unreadable.c.times + again.excluded.times
-            await self.connection.execute(
+            await self.execute(
                 again.on_conflict_do_update(index_elements=["digest"], set_={"times": times}),
                 list(self._unreadable.values()),
             )

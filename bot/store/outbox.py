@@ -28,7 +28,7 @@ class Outbox(Work):
             "page": dumps(delivery.page),
         }
         statement = self.insert(schema.deliveries).on_conflict_do_nothing(index_elements=["key"])
-        return (await self.connection.execute(statement, {**fixed, **_progress(delivery)})).rowcount == 1
+        return (await self.execute(statement, {**fixed, **_progress(delivery)})).rowcount == 1
 
     async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
         first = select(func.min(TABLE.id)).where(schema.UNFINISHED).group_by(TABLE.chat, TABLE.channel)
@@ -45,7 +45,7 @@ class Outbox(Work):
 
     async def save_delivery(self, delivery: Delivery) -> None:
         statement = schema.deliveries.update().where(TABLE.key == delivery.key).values(_progress(delivery))
-        if (await self.connection.execute(statement)).rowcount != 1:
+        if (await self.execute(statement)).rowcount != 1:
             raise StoreError(f"delivery {delivery.key!r} was never queued; queue it before its state is saved")
 
     async def card(self, chat: str, channel: str, thread: str) -> Delivery | None:
@@ -65,9 +65,9 @@ class Outbox(Work):
         table = schema.events.c
         if await self.rows(select(table.id).where(table.event == event_id)):
             return True
-        await self.connection.execute(schema.events.insert(), {"event": event_id})
+        await self.execute(schema.events.insert(), {"event": event_id})
         newest = select(func.max(table.id)).scalar_subquery()
-        await self.connection.execute(schema.events.delete().where(table.id <= newest - REMEMBERED_EVENTS))
+        await self.execute(schema.events.delete().where(table.id <= newest - REMEMBERED_EVENTS))
         return False
 
 

@@ -15,9 +15,9 @@ from bot.store.work import Work
 class Reviews(Work):
     async def add_review(self, review: Review) -> None:
         table = schema.reviews
-        await self.connection.execute(table.delete().where(table.c.series == review.series))  # its findings go with it
+        await self.execute(table.delete().where(table.c.series == review.series))  # its findings go with it
         body = dumps(replace(review, findings=()))
-        await self.connection.execute(table.insert(), {"series": review.series, "body": body})
+        await self.execute(table.insert(), {"series": review.series, "body": body})
         rows = [
             {
                 "series": review.series,

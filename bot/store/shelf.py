@@ -106,7 +106,7 @@ class Shelf(Work):
         await self.put(schema.series, heads, ["key"])
         for key, name in gone:
             there = (schema.parts.c.series == key) & (schema.parts.c.name == name)
-            await self.connection.execute(schema.parts.delete().where(there))
+            await self.execute(schema.parts.delete().where(there))
         await self.put(schema.parts, parts, ["series", "name"])
         await self.insert_new(schema.members, [{"message": name, "series": key} for name, key in self._joined])
         self._stored |= {series.key: series for series, _ in changed}

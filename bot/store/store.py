@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ports import StoreError
 from bot.store import migrate
+from bot.store.completion import completed
 from bot.store.engine import check_access, explained, make_folder, name_of, opened, parsed
 from bot.store.transaction import SqlTransaction
 
@@ -26,6 +27,7 @@ class SqlStore:
         self._engine = opened(self._url)
         # SQLite has one writer at a time; waiting here is fair and costs nothing, waiting there is polling.
         self._turn = asyncio.Lock()
+        self._closed = False
         self._working: asyncio.Task[object] | None = None
 
     @contextlib.asynccontextmanager
@@ -45,25 +47,44 @@ class SqlStore:
     async def upgrade(self) -> None:
         make_folder(self._url)
         async with self._begun() as connection:
-            await connection.run_sync(migrate.upgrade, self.name)
+            await completed(connection.run_sync(migrate.upgrade, self.name))
 
     async def ping(self) -> None:
         async with self._begun(reading=True) as connection:  # the health check waits for no writer
-            await connection.run_sync(migrate.check, self.name)
+            await completed(connection.run_sync(migrate.check, self.name))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        """Let the transaction that runs come to its end, admit no other, and close the file."""
+        async with self._turn:
+            self._closed = True
+            await self._engine.dispose()
 
     @contextlib.asynccontextmanager
     async def _begun(self, *, reading: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction; what the database says against it is raised as StoreError."""
+        if self._closed:
+            raise StoreError(f"{self.name}: it is closed")
         check_access(self._url)
-        async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(explained(self.name))
+        with explained(self.name):
+            connection = self._engine.connect()
             try:
-                connection = await stack.enter_async_context(self._engine.connect())
-            except OSError as fault:  # a database on the network; later on an OSError is the caller's own
-                raise StoreError(f"{self.name}: {fault}; check that it runs and that store.url is right") from fault
-            await connection.execution_options(reading=reading)
-            async with connection.begin():
+                await completed(_begin(connection, self.name, reading=reading))
                 yield connection
+                await completed(connection.commit())
+            finally:
+                await completed(_end(connection))
+
+
+async def _begin(connection: AsyncConnection, name: str, *, reading: bool) -> None:
+    try:
+        await connection.start()
+    except OSError as fault:  # a database on the network; later on an OSError is the caller's own
+        raise StoreError(f"{name}: {fault}; check that it runs and that store.url is right") from fault
+    await connection.execution_options(reading=reading)
+    await connection.begin()
+
+
+async def _end(connection: AsyncConnection) -> None:
+    """Give the connection back; what was not committed is rolled back."""
+    if connection.sync_connection is not None:
+        await connection.close()

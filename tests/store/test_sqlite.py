@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -118,6 +123,83 @@ async def test_a_cancelled_transaction_is_forgotten_and_lets_the_next_in(tmp_pat
     await store.close()
 
 
+class CancelledAtPause:
+    """Awaits ``work``, and cancels the task that does at the ``pause``-th time that it has to wait."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], pause: int) -> None:
+        self._work = work
+        self._left = pause
+
+    @property
+    def reached(self) -> bool:
+        return self._left <= 0
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        work = self._work.__await__()
+        step: Callable[[], Any] = partial(next, work)
+        while True:
+            try:
+                waits_for = step()
+            except StopIteration:
+                return
+            self._left -= 1
+            task = asyncio.current_task()
+            if self._left == 0 and task is not None:
+                task.cancel()
+            try:
+                step = partial(work.send, (yield waits_for))
+            except BaseException as thrown:  # noqa: BLE001  it is the work's to handle
+                step = partial(work.throw, thrown)
+
+
+async def test_a_transaction_cancelled_at_any_point_leaves_no_lock_and_no_connection(tmp_path: Path) -> None:
+    first = SqlStore(url(tmp_path))
+    await first.upgrade()
+    await first.close()
+    reached, pause = True, 0
+    while reached:
+        pause += 1
+        store = SqlStore(url(tmp_path))
+        cancelled = CancelledAtPause(set_cursor(store, "half"), pause)
+        task = asyncio.ensure_future(cancelled)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        other = sqlite3.connect(tmp_path / "gracewatch.db", timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM cursors")
+        other.execute("COMMIT")
+        other.close()
+        await store.close()
+        reached = cancelled.reached
+    assert pause > 5  # while it connects, begins, writes, commits, gives back
+    gc.collect()  # a connection that nobody closed would complain now
+
+
+async def test_closing_waits_for_the_transaction_that_runs_and_admits_no_other(tmp_path: Path) -> None:
+    store = SqlStore(url(tmp_path))
+    await store.upgrade()
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with store.transaction() as work:
+            inside.set()
+            await go_on.wait()
+            await work.set_cursor("kvm", "slow")
+
+    running = asyncio.create_task(slow())
+    await inside.wait()
+    closing = asyncio.create_task(store.close())
+    late = asyncio.create_task(begun(store))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(running, closing)
+    with pytest.raises(StoreError, match="it is closed"):
+        await late
+    again = SqlStore(url(tmp_path))
+    assert await cursor(again) == "slow"
+    await again.close()
+
+
 async def test_the_callers_own_trouble_is_not_the_stores() -> None:
     store = SqlStore("sqlite://")
     await store.upgrade()
@@ -170,6 +252,7 @@ async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "gracewatch.db") as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
+    store = SqlStore(url(tmp_path))
     for attempt in (store.upgrade, store.ping):
         with pytest.raises(StoreError, match="newer gracewatch"):
             await attempt()
