@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack_blocks import Rendered, rendered
 from bot.chats.slack_ears import Ears
 from bot.chats.slack_errors import REFUSED_CONTENT, TRANSPORT_FAULTS, understood
-from bot.model import Page
+from bot.model import Ask, Page, Reply
 from bot.ports import Answerer, ChatError
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]+")
@@ -174,6 +174,23 @@ class Slack:
 
         Raises ChatError when Slack refuses the tokens: trying again would not help.
         """
+        asked: set[asyncio.Future[Reply | None]] = set()
+
+        async def noted(ask: Ask) -> Reply | None:
+            task = asyncio.ensure_future(answer(ask))
+            asked.add(task)
+            task.add_done_callback(asked.discard)
+            return await task
+
+        try:
+            await self._sessions(noted)
+        finally:
+            # Bolt answers in tasks of its own, which would go on when nobody listens any more.
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _sessions(self, answer: Answerer) -> None:
         pause = 1.0
         while True:
             try:

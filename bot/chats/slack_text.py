@@ -34,7 +34,8 @@ def plain(text: str) -> str:
 def pieces(text: str, limit: int) -> Iterator[str]:
     """The text, escaped, in pieces of at most ``limit`` characters, cut between lines where that is possible."""
     piece = ""
-    for line in text.split("\n"):
+    # Escaped whole: what is a line is decided there, "\r\n" being one break.
+    for line in escaped(text).split("\n"):
         for part in _parts(line, limit):
             grown = f"{piece}\n{part}" if piece else part
             if len(grown) > limit:
@@ -45,9 +46,8 @@ def pieces(text: str, limit: int) -> Iterator[str]:
         yield piece
 
 
-def _parts(line: str, limit: int) -> Iterator[str]:
+def _parts(whole: str, limit: int) -> Iterator[str]:
     """An escaped line, in parts of at most ``limit`` characters and never cut inside an entity."""
-    whole = escaped(line)
     while len(whole) > limit:
         cut = limit
         # The longest entity is "&amp;": one that the cut goes through starts at most 4 characters before it.

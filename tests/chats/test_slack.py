@@ -19,7 +19,16 @@ import pytest
 from bot.chats.slack import Slack
 from bot.model import Ask, Code, Level, Page, Reply, Text
 from bot.ports import Answerer, ChatError
-from tests.chats.slack_server import ALICE, APP_TOKEN, BOT_TOKEN, CHANNEL, CHANNEL_NAME, SlackServer, slack_server
+from tests.chats.slack_server import (
+    ALICE,
+    APP_TOKEN,
+    BOT_TOKEN,
+    CHANNEL,
+    CHANNEL_NAME,
+    PATIENCE,
+    SlackServer,
+    slack_server,
+)
 from tests.chats.slack_server import needs_slack as pytestmark  # noqa: F401  marks this whole module
 
 CARD = Page("KVM: walk devices", "https://lore.kernel.org/r/a@example.org", Level.ERROR, (Text("v1: 1 new"),))
@@ -62,7 +71,7 @@ async def listening(slack: Slack, answer: Answerer) -> AsyncIterator[None]:
 
 
 async def until(ready: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (found := ready()):
             await asyncio.sleep(0.02)
         return found
@@ -290,6 +299,23 @@ async def test_an_answer_that_fails_is_told_and_the_next_one_works(server: Slack
         await heard(server, "went wrong")
         await server.command("again")
         await heard(server, "fine")
+
+
+async def test_an_answer_that_is_still_sought_ends_with_the_listening(server: SlackServer, slack: Slack) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(ask: Ask) -> Reply | None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return None
+
+    async with listening(slack, slow):
+        await server.command("status")
+        await begun.wait()
+    assert ended.is_set()
 
 
 async def test_a_lost_connection_is_seen_and_mended(server: SlackServer, slack: Slack) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import slackblocks
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.chats.slack_blocks import MOST_BLOCKS, MOST_CHARACTERS, rendered
@@ -18,7 +18,7 @@ from bot.chats.slack_text import escaped, pieces, plain
 from bot.model import Code, Fields, Level, Page, Text
 
 # Letters that Slack, terminals or our own cutting could stumble over come often.
-hostile = st.text(st.one_of(st.sampled_from("<>&`@!|*_~\n\u202e\x1b\ud800"), st.characters()), max_size=400)
+hostile = st.text(st.one_of(st.sampled_from("<>&`@!|*_~\r\n\u202e\x1b\ud800"), st.characters()), max_size=400)
 huge = st.builds(lambda text, times: text * times, hostile, st.integers(0, 80))
 words = st.one_of(hostile, huge, st.sampled_from(["<!channel>", "<@U1>", "@here", "<http://x|y>", "```", "&amp;"]))
 parts = st.one_of(
@@ -88,6 +88,7 @@ def test_slack_shows_the_very_letters(text: str) -> None:
 
 
 @given(words, st.integers(10, 200))
+@example("list_del(&dev->vm_node);\r\n\r\n", 10)
 def test_pieces_are_whole_and_in_order(text: str, limit: int) -> None:
     cut = list(pieces(text, limit))
     assert all(0 < len(piece) <= limit for piece in cut)
@@ -120,6 +121,11 @@ def test_a_page_that_fits_is_shown_whole() -> None:
         "*author*\nAda",
     ]
     assert rendered(page).text == "error: a &lt; b - x &amp; y"
+
+
+def test_the_line_ends_of_another_system_are_line_ends() -> None:
+    page = Page("h", parts=(Code("a;\r\nb;"), Text("first\r\nsecond")))
+    assert list(markup(rendered(page).blocks))[1:] == ["```\na;\nb;\n```", "first\nsecond"]
 
 
 def test_a_page_that_is_too_long_is_cut_before_it_is_dropped() -> None:

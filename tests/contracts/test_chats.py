@@ -14,7 +14,7 @@ from bot.chats.console import Console
 from bot.chats.slack import Slack
 from bot.model import Ask, Code, Fields, Level, Page, Reply, Text
 from bot.ports import Chat
-from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, needs_slack, slack_server
+from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, PATIENCE, needs_slack, slack_server
 
 PAGE = Page(
     "list_del() on kvm.devices",
@@ -101,7 +101,7 @@ async def test_listening_ends_when_it_is_cancelled(place: Place) -> None:
         return None
 
     ears = asyncio.create_task(place.chat.listen(answer))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not place.chat.healthy():
             await asyncio.sleep(0.02)
     ears.cancel()

@@ -17,7 +17,7 @@ from config.settings import load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-_PATIENCE = 60.0
+_PATIENCE = 180.0  # seconds until a test gives up: far more than a loaded machine needs
 
 
 @asynccontextmanager

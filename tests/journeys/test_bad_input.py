@@ -28,7 +28,7 @@ async def test_bad_mail_stops_no_good_mail(tmp_path: Path) -> None:
 
 
 async def test_a_missing_feed_is_named_and_the_service_goes_on(tmp_path: Path) -> None:
-    async with at_work(tmp_path / "state", tmp_path / "absent") as service, asyncio.timeout(60):
+    async with at_work(tmp_path / "state", tmp_path / "absent") as service, asyncio.timeout(180):
         while "absent" not in (await service.app.health.parts()).get("feed test", ""):
             await asyncio.sleep(0.05)
         assert (await service.app.health.parts())["store"] == "ok"
