@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 RCU, RCU_BH, RCU_SCHED, SRCU, RCU_TASKS = "rcu", "rcu-bh", "rcu-sched", "srcu", "rcu-tasks"
 SPIN, MUTEX, RWSEM, RWLOCK, SEQ, PREEMPT, IRQ = "spin", "mutex", "rwsem", "rwlock", "seq", "preempt", "irq"
@@ -25,77 +27,106 @@ class LockCall:
     member: str = ""  # the argument is what owns the lock, which is this member of it
 
 
-def _pairs() -> dict[str, LockCall]:
-    table: dict[str, LockCall] = {}
+class _Pair(NamedTuple):
+    """What takes a lock and what drops it; the rest is as in LockCall."""
 
-    def pair(
-        kind: str, lock: str, unlock: str, argument: int | None = None, *, shared: bool = False, member: str = ""
-    ) -> None:
-        table[lock] = LockCall(kind, True, argument, shared=shared, member=member)
-        table[unlock] = LockCall(kind, False, argument, shared=shared, member=member)
+    kind: str
+    lock: str
+    unlock: str
+    argument: int | None = None
+    shared: bool = False
+    member: str = ""
 
-    pair(RCU, "rcu_read_lock", "rcu_read_unlock")
-    pair(RCU, "rcu_read_lock_dont_migrate", "rcu_read_unlock_migrate")
-    pair(RCU_BH, "rcu_read_lock_bh", "rcu_read_unlock_bh")
-    pair(RCU_SCHED, "rcu_read_lock_sched", "rcu_read_unlock_sched")
-    pair(RCU_SCHED, "rcu_read_lock_sched_notrace", "rcu_read_unlock_sched_notrace")
-    pair(RCU_TASKS, "rcu_read_lock_trace", "rcu_read_unlock_trace")
-    for suffix in ("", "_notrace", "_nmisafe", "_lite", "_fast"):
-        pair(SRCU, f"srcu_read_lock{suffix}", f"srcu_read_unlock{suffix}", 0)
-    pair(SRCU, "srcu_down_read", "srcu_up_read", 0)
-    pair(SRCU, "kvm_vcpu_srcu_read_lock", "kvm_vcpu_srcu_read_unlock", 0, member="kvm->srcu")
-    pair(RWLOCK, "KVM_MMU_LOCK", "KVM_MMU_UNLOCK", 0, member="mmu_lock")
-    for suffix in ("", "_bh", "_irq", "_irqsave", "_nested", "_irqsave_nested"):
-        unlock = {"_irqsave": "_irqrestore", "_nested": "", "_irqsave_nested": "_irqrestore"}.get(suffix, suffix)
-        pair(SPIN, f"spin_lock{suffix}", f"spin_unlock{unlock}", 0)
-        pair(SPIN, f"raw_spin_lock{suffix}", f"raw_spin_unlock{unlock}", 0)
-        pair(RWLOCK, f"write_lock{suffix}", f"write_unlock{unlock}", 0)
-        pair(RWLOCK, f"read_lock{suffix}", f"read_unlock{unlock}", 0, shared=True)
-    pair(MUTEX, "mutex_lock", "mutex_unlock", 0)
-    for name in ("mutex_lock_nested", "mutex_lock_io"):
-        table[name] = LockCall(MUTEX, True, 0)
-    pair(MUTEX, "rtnl_lock", "rtnl_unlock")
-    pair(MUTEX, "lock_sock", "release_sock", 0)
-    pair(SPIN, "bh_lock_sock", "bh_unlock_sock", 0)
-    pair(MUTEX, "device_lock", "device_unlock", 0)
-    pair(MUTEX, "genl_lock", "genl_unlock")
-    pair(MUTEX, "cgroup_lock", "cgroup_unlock")
-    pair(MUTEX, "cpus_read_lock", "cpus_read_unlock")
-    pair(RWSEM, "down_write", "up_write", 0)
-    pair(RWSEM, "down_read", "up_read", 0, shared=True)
-    pair(RWSEM, "mmap_read_lock", "mmap_read_unlock", 0, shared=True)
-    pair(RWSEM, "mmap_write_lock", "mmap_write_unlock", 0)
-    pair(RWSEM, "inode_lock", "inode_unlock", 0)
-    pair(RWSEM, "filemap_invalidate_lock", "filemap_invalidate_unlock", 0)
-    pair(PREEMPT, "preempt_disable", "preempt_enable")
-    pair(PREEMPT, "preempt_disable_notrace", "preempt_enable_notrace")
-    pair(PREEMPT, "get_cpu", "put_cpu")
-    pair(IRQ, "local_irq_disable", "local_irq_enable")
-    pair(IRQ, "local_irq_save", "local_irq_restore")
-    pair(PREEMPT, "local_bh_disable", "local_bh_enable")
-    pair(PREEMPT, "kmap_atomic", "kunmap_atomic")
-    for kind, lock in ((MUTEX, "mutex_lock"), (RWSEM, "down_write"), (RWSEM, "down_read"), (MUTEX, "device_lock"),
-                       (RWSEM, "mmap_write_lock"), (RWSEM, "mmap_read_lock"), (MUTEX, "rtnl_lock"),
-                       (RWSEM, "inode_lock")):  # fmt: skip
-        for suffix in ("_interruptible", "_killable", "_interruptible_nested", "_killable_nested"):
-            argument = None if lock == "rtnl_lock" else 0
-            table[lock + suffix] = LockCall(kind, True, argument, shared="read" in lock, may_fail=True)
-    for name in ("refcount_dec_and_lock", "atomic_dec_and_lock", "refcount_dec_and_lock_irqsave"):
-        table[name] = LockCall(SPIN, True, 1, tries=True)
-    for name in ("refcount_dec_and_mutex_lock", "atomic_dec_and_mutex_lock"):
-        table[name] = LockCall(MUTEX, True, 1, tries=True)
-    for kind, names in (
-        (MUTEX, ("mutex_trylock", "rtnl_trylock")),
-        (SPIN, ("spin_trylock", "spin_trylock_bh", "spin_trylock_irq", "spin_trylock_irqsave", "raw_spin_trylock")),
-        (RWLOCK, ("write_trylock", "read_trylock")),
-        (RWSEM, ("down_write_trylock", "down_read_trylock", "mmap_read_trylock", "inode_trylock")),
-    ):
+
+_PAIRS = (
+    _Pair(RCU, "rcu_read_lock", "rcu_read_unlock"),
+    _Pair(RCU, "rcu_read_lock_dont_migrate", "rcu_read_unlock_migrate"),
+    _Pair(RCU_BH, "rcu_read_lock_bh", "rcu_read_unlock_bh"),
+    _Pair(RCU_SCHED, "rcu_read_lock_sched", "rcu_read_unlock_sched"),
+    _Pair(RCU_SCHED, "rcu_read_lock_sched_notrace", "rcu_read_unlock_sched_notrace"),
+    _Pair(RCU_TASKS, "rcu_read_lock_trace", "rcu_read_unlock_trace"),
+    _Pair(SRCU, "srcu_down_read", "srcu_up_read", 0),
+    _Pair(SRCU, "kvm_vcpu_srcu_read_lock", "kvm_vcpu_srcu_read_unlock", 0, member="kvm->srcu"),
+    _Pair(RWLOCK, "KVM_MMU_LOCK", "KVM_MMU_UNLOCK", 0, member="mmu_lock"),
+    _Pair(MUTEX, "mutex_lock", "mutex_unlock", 0),
+    _Pair(MUTEX, "rtnl_lock", "rtnl_unlock"),
+    _Pair(MUTEX, "lock_sock", "release_sock", 0),
+    _Pair(SPIN, "bh_lock_sock", "bh_unlock_sock", 0),
+    _Pair(MUTEX, "device_lock", "device_unlock", 0),
+    _Pair(MUTEX, "genl_lock", "genl_unlock"),
+    _Pair(MUTEX, "cgroup_lock", "cgroup_unlock"),
+    _Pair(MUTEX, "cpus_read_lock", "cpus_read_unlock"),
+    _Pair(RWSEM, "down_write", "up_write", 0),
+    _Pair(RWSEM, "down_read", "up_read", 0, shared=True),
+    _Pair(RWSEM, "mmap_read_lock", "mmap_read_unlock", 0, shared=True),
+    _Pair(RWSEM, "mmap_write_lock", "mmap_write_unlock", 0),
+    _Pair(RWSEM, "inode_lock", "inode_unlock", 0),
+    _Pair(RWSEM, "filemap_invalidate_lock", "filemap_invalidate_unlock", 0),
+    _Pair(PREEMPT, "preempt_disable", "preempt_enable"),
+    _Pair(PREEMPT, "preempt_disable_notrace", "preempt_enable_notrace"),
+    _Pair(PREEMPT, "get_cpu", "put_cpu"),
+    _Pair(IRQ, "local_irq_disable", "local_irq_enable"),
+    _Pair(IRQ, "local_irq_save", "local_irq_restore"),
+    _Pair(PREEMPT, "local_bh_disable", "local_bh_enable"),
+    _Pair(PREEMPT, "kmap_atomic", "kunmap_atomic"),
+)
+_SRCU_SUFFIXES = ("", "_notrace", "_nmisafe", "_lite", "_fast")
+_SPIN_SUFFIXES = {  # of the lock, of its unlock
+    "": "", "_bh": "_bh", "_irq": "_irq", "_irqsave": "_irqrestore", "_nested": "", "_irqsave_nested": "_irqrestore",
+}  # fmt: skip
+_SPINNING = (
+    _Pair(SPIN, "spin_lock", "spin_unlock", 0),
+    _Pair(SPIN, "raw_spin_lock", "raw_spin_unlock", 0),
+    _Pair(RWLOCK, "write_lock", "write_unlock", 0),
+    _Pair(RWLOCK, "read_lock", "read_unlock", 0, shared=True),
+)
+_SINGLE = ((MUTEX, "mutex_lock_nested"), (MUTEX, "mutex_lock_io"))  # dropped by what drops mutex_lock
+_INTERRUPTIBLE = (
+    (MUTEX, "mutex_lock"), (RWSEM, "down_write"), (RWSEM, "down_read"), (MUTEX, "device_lock"),
+    (RWSEM, "mmap_write_lock"), (RWSEM, "mmap_read_lock"), (MUTEX, "rtnl_lock"), (RWSEM, "inode_lock"),
+)  # fmt: skip
+_INTERRUPTIBLE_SUFFIXES = ("_interruptible", "_killable", "_interruptible_nested", "_killable_nested")
+_NO_OBJECT = {"rtnl_lock", "rtnl_trylock"}
+_LOCKED_AT_ZERO = (
+    (SPIN, "refcount_dec_and_lock"), (SPIN, "atomic_dec_and_lock"), (SPIN, "refcount_dec_and_lock_irqsave"),
+    (MUTEX, "refcount_dec_and_mutex_lock"), (MUTEX, "atomic_dec_and_mutex_lock"),
+)  # fmt: skip
+_TRIES = {
+    MUTEX: ("mutex_trylock", "rtnl_trylock"),
+    SPIN: ("spin_trylock", "spin_trylock_bh", "spin_trylock_irq", "spin_trylock_irqsave", "raw_spin_trylock"),
+    RWLOCK: ("write_trylock", "read_trylock"),
+    RWSEM: ("down_write_trylock", "down_read_trylock", "mmap_read_trylock", "inode_trylock"),
+}
+
+
+def _pairs() -> Iterator[_Pair]:
+    yield from _PAIRS
+    for suffix in _SRCU_SUFFIXES:
+        yield _Pair(SRCU, f"srcu_read_lock{suffix}", f"srcu_read_unlock{suffix}", 0)
+    for pair in _SPINNING:
+        for suffix, unlock in _SPIN_SUFFIXES.items():
+            yield pair._replace(lock=pair.lock + suffix, unlock=pair.unlock + unlock)
+
+
+def _calls() -> Iterator[tuple[str, LockCall]]:
+    for kind, lock, unlock, argument, shared, member in _pairs():
+        yield lock, LockCall(kind, True, argument, shared=shared, member=member)
+        yield unlock, LockCall(kind, False, argument, shared=shared, member=member)
+    for kind, name in _SINGLE:
+        yield name, LockCall(kind, True, 0)
+    for kind, lock in _INTERRUPTIBLE:
+        argument = None if lock in _NO_OBJECT else 0
+        for suffix in _INTERRUPTIBLE_SUFFIXES:
+            yield lock + suffix, LockCall(kind, True, argument, shared="read" in lock, may_fail=True)
+    for kind, name in _LOCKED_AT_ZERO:
+        yield name, LockCall(kind, True, 1, tries=True)
+    for kind, names in _TRIES.items():
         for name in names:
-            table[name] = LockCall(kind, True, None if name == "rtnl_trylock" else 0, tries=True, shared="read" in name)
-    return table
+            argument = None if name in _NO_OBJECT else 0
+            yield name, LockCall(kind, True, argument, tries=True, shared="read" in name)
 
 
-LOCK_CALLS = _pairs()
+LOCK_CALLS = dict(_calls())
 
 # guard(name)(lock) and scoped_guard(name, lock); names as in DEFINE_GUARD / DEFINE_LOCK_GUARD_*.
 GUARDS = {
