@@ -136,6 +136,25 @@ def evaluate(
 
 
 @app.command()
+def audit(
+    tree: Annotated[Path, typer.Option("--tree", help="A directory of kernel sources.")],
+    path: Annotated[
+        list[str] | None, typer.Option(help="Files to audit, such as 'net/core/*'; KVM by default.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at the same time.")] = os.cpu_count() or 1,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """List every suspect of a whole tree, whoever brought it.  Exit code 0: none, 1: some, 2: it could not be done."""
+    from bot.cli import audit as command
+    from bot.ports import TreeError
+
+    try:
+        raise typer.Exit(command.run(tree, path or (), jobs=jobs, as_json=output is Format.JSON))
+    except TreeError as fault:
+        fail(str(fault))
+
+
+@app.command()
 def explain(rule: Annotated[str, typer.Argument(help="Its name; `gracewatch rules` lists them.")]) -> None:
     """Show a rule: what it asks, why, what to do instead, and its examples."""
     from bot.catalog import UnknownRuleError

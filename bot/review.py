@@ -260,6 +260,32 @@ def audit(world: World) -> tuple[tuple[Rule, Hit], ...]:
     return tuple(_answers(Code.of(WorldFacts(world))).hits.values())
 
 
+def suspects(world: World) -> tuple[Finding, ...]:
+    """What ``audit`` finds, as findings that no patch brought."""
+    said = _answers(Code.of(WorldFacts(world)))
+    return _in_order(
+        Finding(
+            rule=rule.name,
+            level=rule.level,
+            confidence=hit.confidence if hit.confidence is not None else rule.confidence,
+            path=hit.path,
+            function=hit.function,
+            line=hit.line,
+            text=hit.text,
+            subject=hit.subject,
+            touched=False,
+            introduced_by="",
+            evidence=tuple(replace(item, origin=item.origin or "base") if item.line else item for item in hit.evidence),
+            fingerprint=fingerprint,
+            context=Context.TREE,
+            question=hit.question,
+            cure=hit.cure,
+            source=rule.sources[0],
+        )
+        for fingerprint, (rule, hit) in said.hits.items()
+    )
+
+
 def at_least(findings: Iterable[Finding], confidence: float) -> tuple[Finding, ...]:
     """The findings fit for a channel: warnings and errors of at least this confidence."""
     return tuple(f for f in findings if f.level is not Level.NOTE and f.confidence >= confidence)

@@ -43,13 +43,15 @@ def page(series: Series, group: Sequence[Finding], base: str = "") -> Page:
     if len(group) > _MOST_SITES:
         parts.append(Text(f"… and {len(group) - _MOST_SITES} more places of the same kind"))
     parts.append(Text(_small_print(group), quiet=True))
-    return Page(one_line(first.text, 120), links.of_message(first.introduced_by), worst(group), tuple(parts))
+    link = links.of_message(first.introduced_by) if first.introduced_by else ""
+    return Page(one_line(first.text, 120), link, worst(group), tuple(parts))
 
 
 def _where(finding: Finding) -> str:
-    touched = "in the diff" if finding.touched else "not touched by the diff"
+    touched = ", in the diff" if finding.touched else ", not touched by the diff"
     function = f" {one_line(finding.function, 80)}()" if finding.function else ""
-    return f"{one_line(finding.path, 200)}:{finding.line}{function}, {touched}"
+    # A suspect of an audit is in no diff.
+    return f"{one_line(finding.path, 200)}:{finding.line}{function}{touched if finding.introduced_by else ''}"
 
 
 def _evidence(series: Series, item: Evidence, base: str) -> Iterator[str]:
