@@ -24,6 +24,11 @@ def sections_entered(function: Function) -> dict[Lock, int]:
 
 def unbalanced_exit(function: Function, lock: Lock) -> int | None:
     """The exit whose balance is wrong, None when none is for certain."""
+    early = _return_before_unlock(function, lock)
+    if early is not None:
+        return early
+    if function.flow.has_gap:
+        return _left_in_sight(function, lock)
     exits: dict[int, set[int]] = {}
     for number, followers in enumerate(function.flow.next):
         if not followers and function.held[number].states:
@@ -46,6 +51,47 @@ def unbalanced_exit(function: Function, lock: Lock) -> int | None:
     # A function may return with the section open when it succeeds; a failure that does is a mistake.
     fails = _FAILURE.fullmatch(step.name) is not None
     return wrong if fails and not all(_FAILURE.fullmatch(function.flow.steps[n].name) for n in right) else None
+
+
+def _return_before_unlock(function: Function, lock: Lock) -> int | None:
+    """A return that stands right above an unlock, which no way leads to."""
+    steps, flow = function.flow.steps, function.flow
+    for number, step in enumerate(steps[:-1]):
+        if step.kind is not StepKind.RETURN or not all(dict(s).get(lock, 0) > 0 for s in function.held[number].states):
+            continue
+        below = lock_of(steps[number + 1])
+        if below is None or below[0] != lock or below[1].takes or not function.held[number].states:
+            continue
+        if all(steps[before].kind is StepKind.GAP for before in flow.previous[number + 1]):
+            return number
+    return None
+
+
+def _left_in_sight(function: Function, lock: Lock) -> int | None:
+    """The same where lines are out of sight: lock, failing exit and unlock stand in one piece."""
+    flow = function.flow
+
+    def ends(step: Step) -> bool:
+        found = lock_of(step)
+        return step.kind is StepKind.GAP or (found is not None and found[0] == lock)
+
+    if _on_condition(function, lock) or _entered_by_caller(function, lock):
+        return None
+    for number, step in enumerate(flow.steps):
+        taken = lock_of(step)
+        if taken is None or taken[0] != lock or not taken[1].takes:
+            continue
+        reached = sorted(flow.after(number, ends))
+        unlocked = any(
+            (found := lock_of(flow.steps[later])) is not None and found[0] == lock and not found[1].takes
+            for earlier in (number, *reached)
+            for later in flow.next[earlier]
+        )
+        for exit_step in reached:
+            left = flow.steps[exit_step]
+            if unlocked and left.kind is StepKind.RETURN and (not left.name or _FAILURE.fullmatch(left.name)):
+                return exit_step
+    return None
 
 
 def _entered_by_caller(function: Function, lock: Lock) -> bool:

@@ -121,6 +121,7 @@ class Expressions(FlowGraph):
         for child in args:
             self.expression(child, owner)
         name = self.argument(function)
+        name = self.source.aliases.get(name, name)
         if name in GUARD_MAKERS:
             name, texts = "guard", texts[:1] + texts[GUARD_MAKERS[name] :]
         uses = frozenset(use for child in (*args, function) for use in self.followed(child))

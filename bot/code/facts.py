@@ -89,8 +89,9 @@ class Function:
 
     @cached_property
     def telling(self) -> bool:
-        """Whether it holds a word of RCU or of lists."""
-        return may_tell(self.text)
+        """Whether it holds a word of RCU or of lists, under its own or another name."""
+        others = (self.source.aliases[name] for name in self.source.aliases.keys() & self.words)
+        return may_tell(self.text) or any(may_tell(name) for name in others)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import tree_sitter_c
 from tree_sitter import Language, Node, Parser
@@ -16,6 +16,9 @@ __all__ = ["Node", "Source", "function_name", "functions", "macro_name", "parse"
 _LANGUAGE = Language(tree_sitter_c.language())
 _MAX_BYTES = 4_000_000  # generated register tables are longer, and have no code; a tree takes a hundred times its text
 _WORD = re.compile(rb"\w+")
+_ALIAS = re.compile(
+    rb"^[ \t]*+#[ \t]*+define[ \t]++([a-z]\w*+)(?:\(\))?[ \t]++([a-z]\w*+)(?:\(\))?[ \t]*+$", re.MULTILINE
+)
 _DEFINER = re.compile(rb"[A-Z_][A-Z_0-9]*\w*[ \t]*\(\s*(\w+)")
 
 
@@ -26,6 +29,7 @@ class Source:
     original: bytes
     prepared: bytes
     root: Node
+    aliases: Mapping[str, str] = field(default_factory=dict)  # macros that only stand for another name
 
     def text(self, node: Node) -> str:
         """What stands at a node in the original text."""
@@ -40,7 +44,8 @@ def parse(text: str) -> Source:
         original = text.encode("utf-8", "surrogatepass")
     original = original[:_MAX_BYTES]
     prepared = prepare(original)
-    return Source(original, prepared, Parser(_LANGUAGE).parse(prepared).root_node)
+    aliases = {found[1].decode(): found[2].decode() for found in _ALIAS.finditer(original)}
+    return Source(original, prepared, Parser(_LANGUAGE).parse(prepared).root_node, aliases)
 
 
 def functions(source: Source) -> Iterator[Node]:

@@ -67,6 +67,22 @@ TWICE = Example(
 """,
 )
 
+ALIAS = Example(
+    "an unlock behind a return, under another name",
+    """\
+ #define walk_begin rcu_read_lock
+ #define walk_end rcu_read_unlock
+
+ static int table_walk(struct table *t)
+ {
++	walk_begin();
+ 	return walk_all(t); // <-- warns
++	walk_end();
+ }
+""",
+    tree=False,
+)
+
 BALANCED = Example(
     "guards, gotos to the unlock, and pairs behind one flag",
     """\
@@ -169,7 +185,7 @@ FAILS_OPEN = Example(
     why="""A section that is never left holds up every grace period from then on; one that is left twice ends the
     section of the caller.""",
     instead="Unlock on that path too, or let guard(rcu)() and guard(srcu)() do it on every path.",
-    bad=(EARLY_RETURN, BREAK, TWICE),
+    bad=(EARLY_RETURN, BREAK, TWICE, ALIAS),
     good=(BALANCED, HALVES),
     blind_spots=(FAILS_OPEN,),
     hunk_proves=True,
@@ -177,7 +193,7 @@ FAILS_OPEN = Example(
 def unbalanced_read_lock(code: Code) -> Iterator[Hit]:
     """A way out of a function does not leave the read-side section that it entered, or leaves it twice."""
     for function in code.facts.in_focus:
-        if function.flow.has_gap or not function.clean:
+        if not function.clean:
             continue
         for lock, first in sections_entered(function).items():
             place = unbalanced_exit(function, lock)
