@@ -17,6 +17,8 @@ _DEFINITION = re.compile(r"(?!\w++\s*+:(?!:))[A-Za-z_]")  # a name in column 0 t
 _NAME = re.compile(r"(\w++)\s*+\(")
 _AGGREGATE = re.compile(r"(?:typedef\s+|static\s+|const\s+)*+(?:struct|union|enum)\s++\w++\s*+\{?\s*+$")
 
+_DO, _VALUE, _BLOCK = "do {", "struct out_of_sight unseen = {", "if (out_of_sight) {"
+
 Sparse = Mapping[int, Line]
 """The known lines of a file by number, from 1."""
 
@@ -67,6 +69,7 @@ class _Drawer:
         self.numbers: list[int] = []
         self.open = ""  # the header of the body that is open
         self.depth = 0
+        self.bodiless = False  # the last line belongs to the header of a function
 
     def run(self, numbers: range, section: str, lines: tuple[str, ...]) -> None:
         start = _start(lines)
@@ -103,6 +106,8 @@ class _Drawer:
         for line in _uncommented(lines):
             if self.depth == 0 and _DEFINITION.match(line):
                 header = line
+            if self.depth == 0 and line.strip():
+                self.bodiless = bool(header) and "(" in header and not line.rstrip().endswith((";", "}", "\\"))
             if line.startswith("}"):
                 self.open, self.depth = "", 0
                 continue
@@ -114,6 +119,9 @@ class _Drawer:
 
     def close(self) -> None:
         """End the open body: what follows is another place of the file."""
+        if self.bodiless and not self.depth:
+            self._invent("{", _GAP_LINE, "}")
+        self.bodiless = False
         if self.depth:
             self._invent(_GAP_LINE, "}" * self.depth + ("" if _NAME.search(self.open) else ";"))
         self.open, self.depth = "", 0
@@ -168,8 +176,8 @@ def _unopened(lines: Sequence[str]) -> tuple[str, ...]:
             elif letter == "}":
                 depth -= 1
                 if depth < 0:
-                    loop = line[place + 1 :].lstrip().startswith("while")
-                    openings.append("do {" if loop else "if (out_of_sight) {")
+                    rest = line[place + 1 :].lstrip()
+                    openings.append(_DO if rest.startswith("while") else _VALUE if rest.startswith(";") else _BLOCK)
                     depth = 0
     return tuple(reversed(openings))
 

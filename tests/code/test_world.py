@@ -266,3 +266,25 @@ def test_no_lines_break_a_fragment(lines: list[str], section: str) -> None:
 def test_a_hunk_with_no_place_is_an_error_that_names_it() -> None:
     with pytest.raises(MisfitError, match="line 7"):
         applied(lines_of("a\nb\n"), [Hunk(7, 1, 7, 1, "", ("-nowhere", "+here"))], 1)
+
+
+def fragment(section: str, *lines: str) -> str:
+    """What a hunk of one added line among these becomes."""
+    hunk = Hunk(10, len(lines), 10, len(lines) + 1, section, (*(f" {line}" for line in lines), "+\tadded();"))
+    return text_at(worlds([(FileDiff("a.c", "a.c", hunks=(hunk,)),)], Base()), 1, "a.c")
+
+
+def test_a_hunk_that_starts_in_an_initialiser_stays_readable() -> None:
+    text = fragment("int walk(struct table *t)", "\t\t.walker = walker,", "\t};", "", "\tbegin();")
+    source = parse(text)
+    assert not source.root.has_error, text
+    assert len(list(functions(source))) == 1
+
+
+def test_a_hunk_that_ends_in_a_header_does_not_swallow_what_follows() -> None:
+    first = Hunk(1, 2, 1, 3, "", ("+int more;", " ", " static void clear(struct table *t)"))
+    second = Hunk(50, 1, 51, 2, "int walk(struct table *t)", (" \tbegin();", "+\tadded();"))
+    text = text_at(worlds([(FileDiff("a.c", "a.c", hunks=(first, second)),)], Base()), 1, "a.c")
+    source = parse(text)
+    assert not source.root.has_error, text
+    assert len(list(functions(source))) == 2
