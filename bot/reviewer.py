@@ -41,7 +41,7 @@ class Reviewer:
         """The review of a series.  Raises ReviewError when it crashed or took too long."""
         async with self._turn:
             try:
-                return await asyncio.wait_for(self._review(series), self._patience)
+                return await asyncio.wait_for(self._again_if_killed(series), self._patience)
             except TimeoutError:
                 self.close()
                 raise ReviewError(f"the review took longer than {self._patience:g} seconds") from None
@@ -53,6 +53,13 @@ class Reviewer:
                 raise
             except Exception as fault:
                 raise ReviewError(f"the review failed: {type(fault).__name__}: {fault}") from fault
+
+    async def _again_if_killed(self, series: Series) -> Review:
+        try:
+            return await self._review(series)
+        except BrokenProcessPool:  # perhaps by somebody else's hand, or for memory that others took
+            self.close()
+            return await self._review(series)
 
     async def _review(self, series: Series) -> Review:
         base = Base(self._tree.name)
