@@ -1,4 +1,4 @@
-"""The command line: run, check, replay, explain, rules, doctor, new; each command loads only what it needs."""
+"""The command line: each command loads only what it needs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Write the beginning of something new.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(new, name="new")
+objects = typer.Typer(help="What is known of KVM's objects.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(objects, name="objects")
 
 CANNOT = 2
 
@@ -182,6 +184,22 @@ def doctor(config: ConfigOption = None) -> None:
     from bot.cli import doctor as command
 
     raise typer.Exit(command.run(config))
+
+
+@objects.command("verify")
+def objects_verify(
+    tree: Annotated[str, typer.Option("--tree", help="A kernel source directory or git repository.")],
+    rev: RevOption = "",
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Find the code that proves each entry of config/kvm.toml.  Exit code 0: all of it, 1: some is gone, 2: no tree."""
+    from bot.cli import objects as command
+    from bot.ports import TreeError
+
+    try:
+        raise typer.Exit(command.run(tree, rev, as_json=output is Format.JSON))
+    except TreeError as fault:
+        fail(str(fault))
 
 
 @new.command("rule")
