@@ -100,6 +100,12 @@ class App:
         address = await self.health.start(health.host, health.port) if health.enabled else "off"
         facts = {label.replace(" ", "_"): value for label, value in self.about()}
         LOG.info("watching", **facts, health=address, store=self.store.name)
+        async with self.store.transaction() as transaction:
+            known = await transaction.counts()
+        if self.settings.demo and known["reviewed"]:
+            # Without a word, a second start of the example would look like one that does not work.
+            cure = f"to see it again, stop, remove {self.settings.state.folder}/ and start"
+            LOG.info("the example was told already", series=known["reviewed"], cure=cure)
 
     def _begin(self, clock: WallClock) -> None:
         """Put the jobs on the clock: a poll for each feed, the reviews, the outbox."""

@@ -191,6 +191,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def demo(self) -> bool:
+        """Is nothing watched but the example that comes with gracewatch?"""
+        example = {feed["path"] for feed in shipped("demo.toml").table["feeds"]}
+        return {str(feed.path) for feed in self.feeds} == example
+
+    @property
     def store_url(self) -> str:
         return self.store.url or f"sqlite:///{self.state.folder / 'gracewatch.db'}"
 

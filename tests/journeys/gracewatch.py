@@ -8,9 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from bot.app import App
 from config.settings import load
@@ -21,21 +22,23 @@ _PATIENCE = 180.0  # seconds until a test gives up: far more than a loaded machi
 
 
 @asynccontextmanager
-async def at_work(folder: Path, feed: Path, tree: str = "", patience: str = "1h") -> AsyncIterator[Watched]:
-    """The service on a feed, with its state in ``folder``; stopped when the block ends."""
+async def at_work(
+    folder: Path, feed: Path | None = None, tree: str = "", patience: str = "1h"
+) -> AsyncIterator[Watched]:
+    """The service on a feed, or on the example that it comes with; its state is in ``folder``; stopped at the end."""
     out = io.StringIO()
-    settings = load(
-        None,
-        {
+    environment = {
+        "GRACEWATCH_STATE_FOLDER": str(folder),
+        "GRACEWATCH_HEALTH_PORT": "0",
+        "GRACEWATCH_MAIL_POLL": "1s",
+        "GRACEWATCH_MAIL_PATIENCE": patience,
+    }
+    if feed:
+        environment |= {
             "GRACEWATCH_FEEDS": f'[{{"name": "test", "kind": "directory", "path": "{feed}"}}]',
             "GRACEWATCH_TREE_PATH": tree,
-            "GRACEWATCH_STATE_FOLDER": str(folder),
-            "GRACEWATCH_HEALTH_PORT": "0",
-            "GRACEWATCH_MAIL_POLL": "1s",
-            "GRACEWATCH_MAIL_PATIENCE": patience,
-        },
-    )
-    app = App(settings, out)
+        }
+    app = App(load(None, environment), out)
     running = asyncio.create_task(app.run())
     try:
         yield Watched(app, out, running)
@@ -63,6 +66,12 @@ class Watched:
                 assert not self._running.done(), self._running
                 await asyncio.sleep(0.05)
         return self.said
+
+    async def until_logged(self, lines: Sequence[MutableMapping[str, Any]], event: str) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            while all(line["event"] != event for line in lines):
+                assert not self._running.done(), self._running
+                await asyncio.sleep(0.05)
 
     async def until_reviewed(self, number: int) -> None:
         async with asyncio.timeout(_PATIENCE):

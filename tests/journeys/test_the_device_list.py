@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from tests.journeys.gracewatch import EXAMPLES, at_work, feed_of, gracewatch, tree_after_v3
 
 V1, V3, DELETION = EXAMPLES / "kvm/v1.mbox", EXAMPLES / "kvm/v3.mbox", EXAMPLES / "deletion.mbox"
@@ -71,6 +73,19 @@ async def test_a_day_of_mail_is_one_thread_in_chat(tmp_path: Path) -> None:
         said = await service.until_said("fixed in v3: 2")
         assert said.count("kvm_device_release(), not touched by the diff") == 1
         assert (await service.counts())["sent"] == 3
+
+
+async def test_the_example_that_was_told_already_is_said_to_be(tmp_path: Path) -> None:
+    with capture_logs() as first:
+        async with at_work(tmp_path / "state") as service:
+            await service.until_said("fixed in v3: 2")
+    with capture_logs() as second:
+        async with at_work(tmp_path / "state") as service:
+            await service.until_logged(second, "the example was told already")
+            assert service.said == ""
+    assert "the example was told already" not in {line["event"] for line in first}
+    (told,) = (line for line in second if line["event"] == "the example was told already")
+    assert f"remove {tmp_path / 'state'}/" in told["cure"]
 
 
 async def test_a_restart_says_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
