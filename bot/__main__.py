@@ -114,10 +114,12 @@ def evaluate(
     limit: Annotated[int, typer.Option(min=0, help="Take at most so many; 0 is all.")] = 0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds for one review.")] = 60,
     judged: Annotated[Path | None, typer.Option(help="What people said of alarms and misses.")] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="Score checkpatch.pl and regular expressions too.")] = False,
     output: Annotated[TableFormat, typer.Option("--format", help="How to say it.")] = TableFormat.TEXT,
 ) -> None:
     """Review changes whose faults are known, and score what is found and what is said in vain."""
     from bot.cli import evaluate as command
+    from bot.cli.peers import peers as found_peers
     from bot.ports import FeedError, TreeError
     from bot.trees.detect import tree_for
     from bot.truth.cases import TruthError, kinds
@@ -131,6 +133,7 @@ def evaluate(
             limit=limit,
             patience=patience,
             judgements=judged,
+            others=found_peers(tree) if peers else {},
             output=output.value,
         )
     except (TruthError, FeedError, TreeError) as fault:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.cli.peers import Peer
 from bot.feeds.files import Files
 from bot.mail import patch as patches
 from bot.mail.assembly import Letter, assemble
@@ -32,6 +33,7 @@ def run(
     limit: int,
     patience: float,
     judgements: Path | None,
+    others: Mapping[str, Peer],
     output: str,
 ) -> None:
     """Print the scores of a list of known changes.  Raises TruthError or FeedError."""
@@ -40,7 +42,7 @@ def run(
     chosen = tuple(trials(rows, kinds))[: limit or None]
     if not chosen:
         raise TruthError(f"{file}: no change of the kinds that were asked for")
-    scores = asyncio.run(_scores(file.parent, rows, chosen, tree, jobs, patience, known))
+    scores = asyncio.run(_scores(file.parent, rows, chosen, tree, jobs, patience, known, others))
     made = table.tables(scores, known)
     match output:
         case "json":
@@ -66,8 +68,9 @@ async def _scores(
     jobs: int,
     patience: float,
     known: Sequence[Judgement],
+    others: Mapping[str, Peer],
 ) -> list[Score]:
-    """One score for the hunks alone, and one more with the tree when there is one."""
+    """One score for the hunks alone, one more with the tree when there is one, and one for each peer."""
     wanted = {trial.row.case for trial in chosen}
     scores = []
     for one in [NoTree(), tree] if tree.name else [tree]:
@@ -78,7 +81,28 @@ async def _scores(
                 faults[row.case] = faults.get(row.case, frozenset()) | places
         outcomes = await _outcomes(folder, chosen, one, jobs, patience)
         scores.append(Score(one.name or "hunks alone", outcomes, faults, known))
+    for name, peer in others.items():
+        told = await _told(folder, chosen, peer, jobs, patience)
+        scores.append(Score(name, told, scores[-1].faults, known, peer=True))
     return scores
+
+
+async def _told(folder: Path, chosen: Sequence[Trial], peer: Peer, jobs: int, patience: float) -> tuple[Outcome, ...]:
+    """What a peer says of the same changes."""
+    turn = asyncio.Semaphore(jobs)
+
+    async def one(trial: Trial) -> Outcome:
+        async with turn:
+            try:
+                found = [
+                    await peer(reverse(series) if trial.kind is Kind.REVERSED else series, patience)
+                    for series in await _series(folder / trial.row.file)
+                ]
+            except (FeedError, ReviewError) as fault:
+                return Outcome(trial, failure=str(fault).replace(str(folder), "").strip())
+            return Outcome(trial, tuple(alarm for said in found for alarm in said))
+
+    return tuple(await asyncio.gather(*(one(trial) for trial in chosen)))
 
 
 async def _places(file: Path, tree: Tree) -> frozenset[Place]:

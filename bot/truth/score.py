@@ -100,8 +100,11 @@ class Score:
         outcomes: Sequence[Outcome],
         faults: Mapping[str, frozenset[Place]],
         judgements: Sequence[Judgement] = (),
+        *,
+        peer: bool = False,
     ) -> None:
         self.name = name
+        self.peer = peer  # somebody else's: its figures are shown, and not each of its misses
         self.outcomes = tuple(outcomes)
         self.faults = faults
         self.judgements = tuple(judgements)

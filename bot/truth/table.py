@@ -26,9 +26,10 @@ class Table:
 def tables(scores: Sequence[Score], judgements: Sequence[Judgement] = ()) -> tuple[Table, ...]:
     """Everything there is to show, the summary first; tables without rows are left out."""
     made = [_summary(scores)]
-    for score in scores:
+    ours = [score for score in scores if not score.peer]
+    for score in ours:
         made += [_by_rule(score), _by_context(score), _by_class(score)]
-    for score in scores:
+    for score in ours:
         made += [_misses(score, Kind.INTRO), _misses(score, Kind.REVERSED), _vain(score), _failed(score)]
     audited = [one for one in judgements if one.id == "audit"]
     rows = tuple((one.rule, one.function, one.verdict, one.reason) for one in audited)
@@ -122,6 +123,12 @@ def _figures(score: Score) -> Iterator[tuple[str, Figure]]:
 def _summary(scores: Sequence[Score]) -> Table:
     columns = [list(_figures(score)) for score in scores]
     rows = [(cells[0][0], *(shown(figure) for _, figure in cells)) for cells in zip(*columns, strict=True)]
+    claims = next(n for n, row in enumerate(rows) if "named by a rule" in row[0])
+    # Peers have no rules that claim a class.
+    rows[claims] = (
+        rows[claims][0],
+        *("–" if one.peer else cell for one, cell in zip(scores, rows[claims][1:], strict=True)),
+    )
     rows.append(("changes that were not reviewed", *(str(len(score.failed)) for score in scores)))
     left_out = ", ".join(sorted(LEFT_OUT))
     note = (
