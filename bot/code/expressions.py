@@ -236,12 +236,31 @@ class Expressions(FlowGraph):
             kind = node.type
             if kind in _UNEVALUATED or kind == "compound_statement":
                 continue
+            if kind == "pointer_expression" and _spelled(node.child_by_field_name("operator")) == "&":
+                pending.extend(_address_of(node))
+                continue
             if kind in _FOLLOWED:
                 argument = node.child_by_field_name("argument")
                 operator = node.child_by_field_name("operator")
                 if argument is not None and (kind == "subscript_expression" or _spelled(operator) in {"->", "*"}):
                     yield self.argument(argument)
             pending.extend(node.named_children)
+
+
+def _address_of(node: Node) -> list[Node]:
+    """What has to be evaluated for ``&p->x.y[i]``: p and i, none of which is followed for it."""
+    place = node.child_by_field_name("argument")
+    parts: list[Node] = []
+    while place is not None:
+        inner = _unwrapped(place)
+        if inner.type == "subscript_expression":
+            parts += [child for child in inner.named_children[1:] if child.type != "comment"]
+        elif inner.type != "field_expression":
+            return [*parts, inner]
+        place = inner.child_by_field_name("argument")
+        if inner.type == "field_expression" and _spelled(inner.child_by_field_name("operator")) == "->":
+            return [*parts, *([place] if place is not None else [])]
+    return parts
 
 
 def _spelled(operator: Node | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bot.code.facts import Function
@@ -9,6 +10,8 @@ from bot.code.flow import Step, StepKind
 from bot.code.sections import Lock, lock_of
 from bot.code.spelling import tight
 from bot.code.vocabulary import LOOKUPS, READ_SIDE, READS, REFERENCE_GET, UPDATER_READS, WALKS
+
+_MEMBER = re.compile(r"(\w+)->[\w.>-]+")
 
 
 def is_read(step: Step) -> bool:
@@ -51,6 +54,36 @@ def used_outside(function: Function, load: int, variable: str) -> int | None:
     for number in reached:
         if variable in flow.steps[number].uses and number != start and not _anything_held(function, number):
             return number if sections else None
+    return None
+
+
+def called_outside(function: Function) -> Iterator[tuple[int, str, int]]:
+    """Function pointers that are taken from an object inside a section and called when nothing is held any more.
+
+    The step that found the object, the pointer's variable, and the step of the call.
+    """
+    flow = function.flow
+    found = {variable: number for number, variable in loads(function)}
+    for number, step in enumerate(flow.steps):
+        if step.kind is not StepKind.ASSIGN or not function.held[number].always(READ_SIDE):
+            continue
+        owner = _MEMBER.fullmatch(step.value)
+        if owner is None or owner[1] not in found or not step.name.isidentifier():
+            continue
+        if any(_keeps(flow.steps[later], owner[1]) for later in flow.after(found[owner[1]])):
+            continue
+        call = _called_later(function, number, step.name)
+        if call is not None:
+            yield found[owner[1]], step.name, call
+
+
+def _called_later(function: Function, start: int, pointer: str) -> int | None:
+    """The first call through a function pointer where nothing is held any more."""
+    flow = function.flow
+    for later in sorted(flow.after(start, lambda step: _takes_anew(step, pointer))):
+        call = flow.steps[later]
+        if call.kind is StepKind.CALL and call.name == pointer and not _anything_held(function, later):
+            return later
     return None
 
 

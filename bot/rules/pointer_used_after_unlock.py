@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.code.contract import held_by_caller
 from bot.code.facts import Function
-from bot.code.reads import left_at, loads, used_outside
+from bot.code.reads import called_outside, left_at, loads, used_outside
 from bot.code.vocabulary import READ_SIDE
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
@@ -18,7 +18,6 @@ SLOT = Example(
  {
  	struct kvm_memory_slot *slot;
  	int idx;
-
  	idx = srcu_read_lock(&kvm->srcu);
  	slot = gfn_to_memslot(kvm, gfn);
 +	srcu_read_unlock(&kvm->srcu, idx);
@@ -37,11 +36,30 @@ FOUND = Example(
 +static int gadget_state(struct hub *hub, int id)
 +{
 +	struct gadget *g, *found = NULL;
-+
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->first);
 +	rcu_read_unlock();
 +	return g ? g->state : -ENOENT; // <-- warns
++}
+""",
+)
+
+HOOK = Example(
+    "a hook is taken out of the object, and called when the section is over",
+    """\
++static int hub_run(struct hub *hub)
++{
++	struct hook *h;
++	int (*run)(struct hub *hub);
++	rcu_read_lock();
++	h = rcu_dereference(hub->hook);
++	if (!h) {
++		rcu_read_unlock();
++		return -ENOENT;
++	}
++	run = h->run;
++	rcu_read_unlock();
++	return run(hub); // <-- warns
 +}
 """,
 )
@@ -53,7 +71,6 @@ REFERENCED = Example(
 +{
 +	struct gadget *g;
 +	int state, idx;
-+
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->first);
 +	if (!g || !kref_get_unless_zero(&g->ref)) {
@@ -63,13 +80,11 @@ REFERENCED = Example(
 +	rcu_read_unlock();
 +	state = g->state;
 +	kref_put(&g->ref, gadget_release);
-+
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->first);
 +	state += g->state;
 +	rcu_read_unlock();
 +	trace_gadget(state, g == NULL);
-+
 +	idx = srcu_read_lock(&hub->srcu);
 +	rcu_read_lock();
 +	g = idr_find(&hub->gadgets, state);
@@ -89,7 +104,6 @@ FLAGGED = Example(
 +{
 +	struct gadget_ops *ops;
 +	bool found = false;
-+
 +	rcu_read_lock();
 +	ops = rcu_dereference(hub->ops);
 +	if (ops && ops->build && try_module_get(ops->owner))
@@ -107,7 +121,6 @@ CALLER_HOLDS = Example(
 +static int gadget_peek(struct hub *hub)
 +{
 +	struct gadget *g;
-+
 +	rcu_read_lock();
 +	g = idr_find(&hub->gadgets, 1);
 +	rcu_read_unlock();
@@ -117,7 +130,6 @@ CALLER_HOLDS = Example(
 +static int gadget_peek_locked(struct hub *hub)
 +{
 +	struct gadget *g;
-+
 +	lockdep_assert_held(&hub->lock);
 +	rcu_read_lock();
 +	g = idr_find(&hub->gadgets, 1);
@@ -133,7 +145,6 @@ FOR_EVER = Example(
 +static int gadget_default(struct hub *hub)
 +{
 +	struct gadget *g;
-+
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->builtin);
 +	rcu_read_unlock();
@@ -150,7 +161,7 @@ FOR_EVER = Example(
     why="""The section is all that keeps the object from being freed.  Once it is left, the pointer is just a number,
     and what it points to may be somebody else's by now.""",
     instead="Leave the section after the last use, copy the value out, or take a reference inside it.",
-    bad=(SLOT, FOUND),
+    bad=(SLOT, FOUND, HOOK),
     good=(REFERENCED, FLAGGED, CALLER_HOLDS),
     blind_spots=(FOR_EVER,),
 )
@@ -163,9 +174,13 @@ def pointer_used_after_unlock(code: Code) -> Iterator[Hit]:
                 continue
             yield _warning(function, number, variable, use)
             break
+        for number, variable, call in called_outside(function):
+            if not held_by_caller(code.facts, function):
+                yield _warning(function, number, variable, call, confidence=0.6)
+                break
 
 
-def _warning(function: Function, load: int, variable: str, use: int) -> Hit:
+def _warning(function: Function, load: int, variable: str, use: int, confidence: float | None = None) -> Hit:
     flow = function.flow
     taken, followed = flow.steps[load], flow.steps[use]
     section = function.held[load].always(READ_SIDE)[0]
@@ -182,4 +197,5 @@ def _warning(function: Function, load: int, variable: str, use: int) -> Hit:
         tuple(evidence),
         question=f"What keeps {variable} from being freed at line {function.file_line(followed.line)}?",
         cure="If nothing does: use it inside the section, or take a reference there.",
+        confidence=confidence,
     )

@@ -233,3 +233,9 @@ def test_code_behind_a_return_in_sight_is_dead() -> None:
 
 def test_code_in_the_first_branch_of_an_if_directive_is_the_code() -> None:
     assert said("#ifdef A\nif (a) {\n#else\nif (b) {\n#endif\nx();\n}\nz();") == {"x z", "z"}
+
+
+def test_an_address_is_not_followed() -> None:
+    steps = function("x = &p->list; y = &a->b->c; z = &q[i].node; w = p->list.next;").flow.steps
+    uses = {step.name: step.uses for step in steps if step.kind is StepKind.ASSIGN}
+    assert uses == {"x": frozenset(), "y": frozenset({"a"}), "z": frozenset(), "w": frozenset({"p"})}
