@@ -157,18 +157,14 @@ NOT_PUBLISHED = Example(
 NOBODY_YET = Example(
     "the list is not reachable for readers yet, which only the caller knows",
     """\
- struct gadget { struct list_head node; };
- struct hub { struct list_head gadgets; };
-
 +static int hub_first_gadget(struct hub *hub, struct gadget *g)
 +{
 +	list_add_rcu(&g->node, &hub->gadgets);
-+	if (gadget_open(g)) {
-+		list_del_rcu(&g->node); // <-- warns
-+		kfree(g);
-+		return -EIO;
-+	}
-+	return 0;
++	if (!gadget_open(g))
++		return 0;
++	list_del_rcu(&g->node); // <-- warns
++	kfree(g);
++	return -EIO;
 +}
 """,
 )

@@ -51,11 +51,7 @@ REPLACED = Example(
  struct filter { void *map; };
  struct vm { struct mutex lock; struct filter __rcu *filter; };
 
- static void filter_free(struct filter *f)
- {
- 	kvfree(f->map);
- 	kfree(f);
- }
+ static void filter_free(struct filter *f) { kvfree(f->map); kfree(f); }
 
  static void filter_set(struct vm *vm, struct filter *new)
  {

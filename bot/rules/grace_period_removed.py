@@ -142,8 +142,7 @@ CALLER_WAITED = Example(
     level=Level.ERROR,
     confidence=0.8,
     sources=("Documentation/RCU/checklist.rst item 14",),
-    why="""The wait is what kept the object alive for the readers that had found it.  It may also be what told the
-    caller that every reader sees the new state.""",
+    why="The wait kept the object alive for its readers; it may also have told the caller that they see the new state.",
     instead="""Keep the wait, or replace it: call_rcu(), kfree_rcu(), one synchronize_rcu() for many removals.  Where it
     was not needed, the changelog says what orders the readers now.""",
     bad=(DELETED, AT_ONCE, OUT_OF_SIGHT),

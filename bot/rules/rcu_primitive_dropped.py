@@ -25,7 +25,6 @@ WALK = Example(
  static bool gadget_known(struct hub *hub, int id)
  {
  	struct gadget *g;
-
  	guard(rcu)();
 -	list_for_each_entry_rcu(g, &hub->gadgets, node)
 +	list_for_each_entry(g, &hub->gadgets, node) // <-- warns
@@ -65,7 +64,6 @@ LOCKED = Example(
  static void gadget_reset(struct hub *hub)
  {
  	struct gadget *g;
-
 -	rcu_read_lock();
 -	list_for_each_entry_rcu(g, &hub->gadgets, node)
 +	mutex_lock(&hub->lock);

@@ -17,7 +17,6 @@ EARLY_RETURN = Example(
  {
  	struct gadget *g;
  	int state;
-
  	rcu_read_lock();
  	g = rcu_dereference(hub->first);
 +	if (!g)
@@ -35,7 +34,6 @@ BREAK = Example(
  static void gadget_scan(struct vm *vm)
  {
  	int i, idx;
-
  	for (i = 0; i < vm->count; i++) {
  		idx = srcu_read_lock(&vm->srcu);
 +		if (gadget_busy(vm, i))
@@ -53,7 +51,6 @@ TWICE = Example(
  static int gadget_state(struct hub *hub)
  {
  	int ret = -ENOENT;
-
  	rcu_read_lock();
  	if (!rcu_dereference(hub->first)) {
 +		rcu_read_unlock();
@@ -89,7 +86,6 @@ BALANCED = Example(
 +static int gadget_state(struct hub *hub, bool locked)
 +{
 +	int ret = -ENOENT;
-+
 +	if (!locked)
 +		rcu_read_lock();
 +	if (!rcu_dereference(hub->first))
@@ -104,7 +100,6 @@ BALANCED = Example(
 +static void gadget_poke(struct hub *hub)
 +{
 +	int idx = srcu_read_lock(&hub->srcu);
-+
 +	if (hub->dead) {
 +		srcu_read_unlock(&hub->srcu, idx);
 +		return;
@@ -130,20 +125,12 @@ BALANCED = Example(
 HALVES = Example(
     "one half of a pair, and a lookup that returns with the section open when it finds something",
     """\
-+static void hub_enter(struct hub *hub)
-+{
-+	hub->idx = srcu_read_lock(&hub->srcu);
-+}
-+
-+static void hub_leave(struct hub *hub)
-+{
-+	srcu_read_unlock(&hub->srcu, hub->idx);
-+}
++static void hub_enter(struct hub *hub) { hub->idx = srcu_read_lock(&hub->srcu); }
++static void hub_leave(struct hub *hub) { srcu_read_unlock(&hub->srcu, hub->idx); }
 +
 +static struct gadget *hub_first(struct hub *hub)
 +{
 +	struct gadget *g;
-+
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->first);
 +	if (!g) {
