@@ -176,8 +176,7 @@ NOBODY_YET = Example(
     sources=("Documentation/RCU/checklist.rst item 14", "Documentation/RCU/checklist.rst item 4c"),
     why="""From publication on, readers can hold the object.  An error path that takes it back is an ordinary removal:
     it needs the _rcu form and a grace period, though nothing may seem to have used the object yet.""",
-    instead="""Do what can fail before publishing.  Where that cannot be: list_del_rcu() and synchronize_rcu(), or
-    kfree_rcu(), on the error path.""",
+    instead="Do what can fail before publishing; else let a grace period pass on the error path, or use kfree_rcu().",
     replaces_anywhere=("half-converted-rculist",),
     bad=(LIST, LEFT_ON_LIST, POINTER),
     good=(WAITED, NOT_PUBLISHED),

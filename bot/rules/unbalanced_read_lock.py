@@ -140,13 +140,7 @@ HALVES = Example(
 +	return g;
 +}
 +
-+static int hub_reenter(struct hub *hub)
-+{
-+	rcu_read_unlock();
-+	cond_resched();
-+	rcu_read_lock();
-+	return 0;
-+}
++static void hub_reenter(struct hub *hub) { rcu_read_unlock(); cond_resched(); rcu_read_lock(); }
 """,
 )
 
