@@ -53,7 +53,7 @@ def wants(series: Series, base: Base) -> Wanted:
     if not drawn.after:
         return Wanted()
     sight = Sight(drawn)
-    near = tuple(sorted({path.rpartition("/")[0] for path, _ in files.files} - {""}))
+    near = _folders(series)
     mentions = tuple(words for words in sight.mentions() if words not in base.asked)
     if mentions:
         if len(base.asked) >= _MAX_MENTIONS:
@@ -63,6 +63,12 @@ def wants(series: Series, base: Base) -> Wanted:
     if names and not any(isinstance(asked, str) for asked in base.asked):
         return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near, base_commit=series.base_commit)
     return Wanted()
+
+
+def _folders(series: Series) -> tuple[str, ...]:
+    """The directories of the diff's C files; of those that it makes too, or the whole tree would be near."""
+    paths = (file.path for patch in series.patches for file in patch.files if file.path.endswith((".c", ".h")))
+    return tuple(sorted({path.rpartition("/")[0] for path in paths} - {""}))
 
 
 def reverse(series: Series) -> Series:

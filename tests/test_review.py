@@ -12,6 +12,7 @@ from bot.model import (
     Answer,
     Base,
     Context,
+    FileChange,
     FileDiff,
     Level,
     Message,
@@ -155,6 +156,15 @@ def test_a_tree_is_asked_for_the_files_then_for_what_mentions_their_objects() ->
     while wanted := wants(series(CONVERT), base):
         base = base.plus(wanted, Answer({"bridge.h": TYPES}))
     assert set(base.texts) == {"bridge.c", "bridge.h"}
+
+
+def test_a_series_of_new_files_alone_is_asked_about_near_them_and_not_everywhere() -> None:
+    text = TYPES + HALF
+    new = drawn("=== drivers/net/bridge.c\n" + "".join(f"+{line}\n" for line in text.splitlines())).patches[0]
+    born = tuple(replace(file, old_path=None, change=FileChange.ADDED) for file in new)
+    wanted = wants(series(born), Base("tree"))
+    assert wanted.mentions
+    assert wanted.near == ("drivers/net",)
 
 
 def test_nothing_is_asked_without_a_tree() -> None:
