@@ -105,7 +105,7 @@ def replay(
 @app.command()
 def evaluate(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.tsv", help="Known changes, a row each; docs/truth.md says how.")
+        Path, typer.Argument(metavar="FILE.tsv", help="Known changes, a row each; docs/house.md says how.")
     ],
     tree: TreeOption = "",
     rev: RevOption = "",

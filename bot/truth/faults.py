@@ -26,6 +26,8 @@ CLAIMS: dict[str, frozenset[str]] = {
             "plain-del-on-rculist",
             "error-path-frees-published",
             "barrier-for-grace-period",
+            "rcu-primitive-dropped",
+            "rcu-head-overlays-live-data",
         }
     ),
     "P3": frozenset(
@@ -37,6 +39,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "list-iterator-wrong-flavour",
             "free-without-grace-period",
             "pointer-used-after-unlock",
+            "rcu-primitive-dropped",
         }
     ),
     "P5": frozenset(
@@ -47,17 +50,27 @@ CLAIMS: dict[str, frozenset[str]] = {
             "synchronize-in-own-reader",
             "synchronize-srcu-in-own-reader",
             "headless-free-in-atomic",
+            "callback-lock-not-bh-safe",
         }
     ),
     "P6": frozenset({"unbalanced-read-lock", "srcu-index-misuse", "nested-vcpu-srcu"}),
     "P7": frozenset({"pointer-used-after-unlock", "get-instead-of-tryget", "read-lock-removed"}),
-    "P9": frozenset({"call-srcu-without-srcu-barrier", "module-exit-without-rcu-barrier", "barrier-for-grace-period"}),
+    "P9": frozenset(
+        {
+            "call-srcu-without-srcu-barrier",
+            "module-exit-without-rcu-barrier",
+            "barrier-for-grace-period",
+            "barrier-after-free",
+            "cache-destroy-with-pending-frees",
+        }
+    ),
     "P10": frozenset(
         {
             "wrong-dereference-flavour",
             "list-iterator-wrong-flavour",
             "srcu-domain-mismatch",
             "irq-routing-without-irq-srcu",
+            "rcu-primitive-dropped",
         }
     ),
 }
