@@ -8,7 +8,20 @@ from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import StepKind
 from bot.code.lifetime import Lifetime
 from bot.code.protection import WorldFacts
+from bot.code.vocabulary import (
+    ADDS,
+    DEFERS,
+    LOCK_CALLS,
+    READS,
+    REPLACES,
+    STORES,
+    UNLINKS,
+    UPDATER_READS,
+    WAITS,
+    WALKS,
+)
 
+_PRIMITIVES = frozenset().union(LOCK_CALLS, READS, UPDATER_READS, STORES, ADDS, UNLINKS, REPLACES, WALKS, WAITS, DEFERS)
 _OTHER_WAIT = re.compile(r"^wait_(?:for|event)|^flush_|_sync$|^kthread_stop")
 
 
@@ -37,12 +50,24 @@ def _waits(code: WorldFacts, path: str, name: str) -> list[Fact]:
 
 
 def still_waits(code: WorldFacts, before_code: WorldFacts, lifetime: Lifetime, function: Function) -> bool:
-    """Whether the function, or a caller that did not before, still waits or hands over."""
+    """Whether the function, or a caller that did not before, still waits or hands over, as far as names tell."""
+    if _hands_over_by_name(code, function) > _hands_over_by_name(before_code, function):
+        return True
     if lifetime.waits(function) or _waits(code, function.path, function.name):
         return True
     return any(
         len(_waits(code, caller.path, caller.name)) > len(_waits(before_code, caller.path, caller.name))
         for caller, _ in code.callers(function)
+    )
+
+
+def _hands_over_by_name(code: WorldFacts, function: Function) -> int:
+    """How many calls of functions of this name say RCU and are no primitive that we know otherwise."""
+    return sum(
+        step.kind is StepKind.CALL and "rcu" in step.name and step.name not in _PRIMITIVES
+        for twin in code.by_name.get(function.name, ())
+        if twin.path == function.path
+        for step in twin.flow.steps
     )
 
 

@@ -74,8 +74,8 @@ def _with_part(series: Series, message: Message, patch: Patch | None) -> Series:
     cover, patches = series.cover, series.patches
     if patch is None:
         cover = message if cover is None else max(cover, message, key=_rank)
-    elif not 1 <= patch.index <= MOST_PARTS:
-        problems.append(f"patches beyond number {MOST_PARTS} are left out")
+    elif patch.index < 1 or (len(patches) >= MOST_PARTS and all(old.index != patch.index for old in patches)):
+        problems.append(f"more than {MOST_PARTS} patches: the others are left out")
     else:
         patches = _with_patch(patches, patch, problems)
     return _derived(replace(series, cover=cover, patches=patches, problems=tuple(dict.fromkeys(problems))))

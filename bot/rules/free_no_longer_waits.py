@@ -80,8 +80,15 @@ NEVER_SEEN = Example(
 )
 
 LATER = Example(
-    "one way of waiting is exchanged for another",
+    "one way of waiting is exchanged for another, be it by its name alone",
     """\
+ static void state_drop(struct state *st)
+ {
+-	call_rcu(&st->rcu, state_free_rcu);
++	state_put_rcu_user(st);
++	state_destroy(st->name);
+ }
+
  struct port { struct rcu_head rcu; };
 
  static void port_release(struct port *p)
