@@ -258,6 +258,9 @@ class _Reader:
         elif step.name in words.MOVES:
             yield self.linked(FactKind.UNLINK, 0, None, rcu=False)
             yield self.linked(FactKind.ADD, 0, 1, rcu=False)
+        if (emptied := words.SPLICES.get(step.name)) is not None:  # the nodes are not named
+            argument = _argument(step, emptied)
+            yield self.make(FactKind.UNLINK, variable=variable_of(argument), head=self.key(argument))
 
     def linked(self, kind: FactKind, node: int | None, head: int | None, *, rcu: bool) -> Fact:
         argument = _argument(self.step, node)

@@ -113,6 +113,10 @@ UNLINKS: dict[str, ListCall] = {
 }
 DEL_INITS = frozenset({"list_del_init", "hlist_del_init", "list_del_init_careful", "hlist_bl_del_init", "hash_del"})
 MOVES = frozenset({"list_move", "list_move_tail", "list_bulk_move_tail"})  # (node, head): unlink and add, no RCU form
+SPLICES: dict[str, int] = {  # all of a list at once, by plain stores: argument of the head that loses its entries
+    "list_splice": 0, "list_splice_init": 0, "list_splice_tail": 0, "list_splice_tail_init": 0,
+    "list_replace_init": 0, "list_cut_position": 1, "list_cut_before": 1, "hlist_move_list": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
