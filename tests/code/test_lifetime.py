@@ -244,3 +244,31 @@ def test_a_function_that_is_only_named_in_a_comment_is_not_called_there() -> Non
     )
     destroy = code.by_name["hub_destroy"][0]
     assert code.callers(destroy) == ()
+
+
+def test_a_function_that_frees_the_owner_of_a_list_tears_it_down() -> None:
+    code = world(
+        """
+        struct port { struct list_head node; };
+        struct hub { struct list_head ports; };
+
+        static void hub_publish(struct hub *hub, struct port *p)
+        {
+            list_add_rcu(&p->node, &hub->ports);
+        }
+
+        static void hub_css_free(struct css *css)
+        {
+            struct hub *hub = css_to_hub(css);
+            struct port *p, *next;
+
+            list_for_each_entry_safe(p, next, &hub->ports, node) {
+                list_del(&p->node);
+                kfree(p);
+            }
+            kfree(hub);
+        }
+        """
+    )
+    removal = only(code, FactKind.UNLINK)
+    assert Lifetime(code).excuse(removal.where, removal).startswith("tears down the owner")
