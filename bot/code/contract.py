@@ -23,14 +23,17 @@ _COMMENT_ABOVE = re.compile(rb"/\*(?:[^*]|\*(?!/))*+\*/\s*+\Z")
 _ABOVE = 3000  # bytes
 
 
-def held_by_caller(code: WorldFacts, function: Function) -> str:
-    """Why the callers can be taken to protect what the function uses, "" when nothing says so."""
+def held_by_caller(code: WorldFacts, function: Function, kinds: frozenset[str] = _PROTECTING) -> str:
+    """Why the callers can be taken to protect what the function uses, "" when nothing says so.
+
+    ``kinds`` are the locks that would do, where callers are in sight.
+    """
     if found := _ASSERTS.search(function.text):
         return f"{found[0]} says what the caller holds"
     if _ASKS.search(_comment_above(function)) or _ASKS.search(_comments(function.text)):
         return "a comment says what the caller holds"
     callers = [(caller, step) for caller, step in code.callers(function) if step >= 0]
-    if callers and all(caller.held[step].always(_PROTECTING) for caller, step in callers):
+    if callers and all(caller.held[step].always(kinds) for caller, step in callers):
         return f"{callers[0][0].name}() calls it with the lock held"
     return ""
 

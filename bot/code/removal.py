@@ -11,7 +11,7 @@ from bot.code.flow import StepKind
 from bot.code.lifetime import Freed, Lifetime
 from bot.code.protection import ListProtection, PointerProtection, WorldFacts
 from bot.code.structs import LOCAL, Key
-from bot.code.vocabulary import READS, UPDATER_READS
+from bot.code.vocabulary import READS, SPLICES, UPDATER_READS
 
 _NULL = re.compile(r"\(?NULL\)?|0|\(void\s?\*\)\s?0")
 
@@ -58,6 +58,20 @@ def unlinks(code: WorldFacts, lifetime: Lifetime, *, rcu: bool) -> Iterator[Unli
                 continue
             if not lifetime.private(fact.where, fact):
                 yield Unlink(fact, protection, head, lifetime.excuse(fact.where, fact))
+
+
+def carried_away(code: WorldFacts, lifetime: Lifetime) -> Iterator[tuple[Fact, ListProtection]]:
+    """Plain splices of all that is on a head which RCU readers walk, and that some reader may know."""
+    heads = {
+        head: protection
+        for protection in code.lists.values()
+        for head in protection.rcu_heads
+        if head.known and head.owner != LOCAL and protection.of(FactKind.WALK, rcu=True)
+    }
+    for fact in code.all_facts:
+        carries = fact.kind is FactKind.UNLINK and fact.name in SPLICES and fact.head in heads
+        if carries and not lifetime.owner_private(fact) and not lifetime.waited_before(fact):
+            yield fact, heads[fact.head]
 
 
 def retirements(code: WorldFacts) -> Iterator[Retirement]:

@@ -359,5 +359,7 @@ REFERENCE_ZERO = re.compile(
 )
 NO_RETURN = frozenset({"BUG", "panic", "do_exit", "unreachable", "__builtin_unreachable", "make_task_dead"})
 
-SECTION_WORDS = re.compile(rb"rcu|RCU|list_|hash_|guard\s*\(|xa_|idr_|kvm_irq_map_|irq_routing")
+SECTION_WORDS = re.compile(
+    rb"rcu|RCU|list_|hash_|guard\s*\(|xa_|idr_|kvm_irq_map_|irq_routing|rhashtable_|fd_install|anon_inode_getfd"
+)
 """A function without any of these has nothing that a rule could ask about."""

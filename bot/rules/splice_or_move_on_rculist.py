@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.code.facts import Fact, FactKind
-from bot.code.protection import ListProtection
-from bot.code.removal import unlinks
-from bot.code.structs import LOCAL, Key
-from bot.code.vocabulary import MOVES, SPLICES
+from bot.code.facts import Fact
+from bot.code.removal import carried_away, unlinks
+from bot.code.structs import Key
+from bot.code.vocabulary import MOVES
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, Excused, hit, rule, who_publishes_and_reads
 
@@ -178,33 +177,13 @@ def splice_or_move_on_rculist(code: Code) -> Iterator[Hit | Excused]:
     for unlink in unlinks(code.facts, code.lifetime, rcu=False):
         if unlink.fact.name in MOVES and not unlink.excuse:
             yield _warning(unlink.fact, unlink.head, who_publishes_and_reads(unlink.protection))
-    for splice, protection in _splices(code):
+    for splice, protection in carried_away(code.facts, code.lifetime):
         owner = frozenset({splice.variable})
         excuse = code.lifetime.last_reference(splice.where, owner) or code.lifetime.stated(splice.where, splice)
         if excuse:
             yield Excused(str(splice.head), splice.evidence(Role.EXCUSED, excuse), excuse)
         else:
             yield _warning(splice, splice.head, who_publishes_and_reads(protection))
-
-
-def _splices(code: Code) -> Iterator[tuple[Fact, ListProtection]]:
-    """The removals of all that is on a head, where it is one that RCU readers walk."""
-    heads = {
-        head: protection
-        for protection in code.facts.lists.values()
-        for head in protection.rcu_heads
-        if head.known and head.owner != LOCAL and protection.of(FactKind.WALK, rcu=True)
-    }
-    for fact in code.facts.all_facts:
-        carries = fact.kind is FactKind.UNLINK and fact.name in SPLICES and fact.head in heads
-        if carries and not code.lifetime.owner_private(fact) and not _waited_before(code, fact):
-            yield fact, heads[fact.head]
-
-
-def _waited_before(code: Code, fact: Fact) -> bool:
-    """Whether a grace period passed earlier in the function: whoever found the head may be gone with it."""
-    flow = fact.where.flow
-    return any(code.lifetime.is_wait(flow.steps[number], fact.where) for number in flow.before(fact.step))
 
 
 def _warning(fact: Fact, head: Key, shown: tuple[Evidence, ...]) -> Hit:
