@@ -28,11 +28,13 @@ _DEFER_NAME = re.compile(
     r"(_rcu|_rcu_mightsleep|call_s?rcu|free_rcu|_deferred|_delayed|_in_rcu)$|queue_work|schedule_work"
 )
 _DESTRUCTOR_NAME = re.compile(r"(destroy|destruct|teardown|uninit|deinit|fini|exit|dtor|shutdown|cleanup)")
+_FREEING_NAME = re.compile(r"(?:^|_)(?:free|release)(?:_|$)")
 _INTENT = re.compile(
     r"intentional|deliberate|on purpose|nobody else|no one else|"
     r"no (more |other )?(concurrent )?(readers?|users?|references?)|"
     r"last reference|no longer (visible|reachable)|not (yet )?(visible|published|reachable)|"
     r"cannot (be )?(race|reached|found|access)|can't (race|be reached|be found)|safe (to|because|since|as)|"
+    r"no need (for|of|to)\b[^.]{0,40}\b(rcu|synchroni[sz]e)|references? (is|are) (0|zero|dropped)|"
     r"grace period|readers? (have|has|are|is) (gone|done|finished)|synchronize_s?rcu",
     re.IGNORECASE,
 )
@@ -242,14 +244,29 @@ class Lifetime:
         True for the callees of a test such as refcount_dec_and_test(), all callers counted; where the callers are not
         known, a destructor's name is taken for it when the owner is handed to it.
         """
-        if owners and not owners & set(function.parameters):
+        if owners and not owners & self._handed(function):
             return ""
         chain = self._dropped_by(function, 0, frozenset())
         if chain:
             return f"runs after the last reference is dropped ({chain})"
-        if _DESTRUCTOR_NAME.search(function.name) and owners and not self.code.callers(function):
+        ends = _DESTRUCTOR_NAME.search(function.name) or (
+            _FREEING_NAME.search(function.name) and owners & self._freed_in(function)
+        )
+        if ends and owners and not self.code.callers(function):
             return "tears down the owner of the list; its callers are not in sight"
         return ""
+
+    def _handed(self, function: Function) -> frozenset[str]:
+        """The parameters, and what is made of one: ``hub`` of ``hub = to_hub(css)``."""
+        made = {
+            name
+            for name, value in function.aliases.items()
+            if any(re.search(rf"\b{re.escape(word)}\b", value) for word in function.parameters if word)
+        }
+        return frozenset(function.parameters) | made
+
+    def _freed_in(self, function: Function) -> frozenset[str]:
+        return frozenset(fact.variable for fact in self.code.facts(function) if fact.kind is FactKind.FREE)
 
     def _dropped_by(self, function: Function, depth: int, seen: frozenset[Function]) -> str:
         """The function whose reference count test every caller sits behind, "" when some caller does not."""
