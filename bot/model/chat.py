@@ -1,0 +1,123 @@
+"""The words of chat: pages, deliveries, alerts, what people ask, and what became of findings."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.model.code import Finding, Level
+from bot.model.mail import Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph of plain words.  No markup: each chat escapes and styles it in its own way."""
+
+    text: str
+    quiet: bool = False  # small print
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines in fixed width."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Short label and value pairs."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Something to show a person, in no chat's own language."""
+
+    headline: str
+    link: str = ""  # where the headline leads
+    level: Level | None = None
+    parts: tuple[Text | Code | Fields, ...] = ()
+
+
+class DeliveryState(enum.StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    GAVE_UP = "gave-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A page on its way to a chat.
+
+    ``key`` is unique for ever: the same page for the same place is never queued twice.  ``card`` says that this is the
+    parent of ``thread``: posted once, edited afterwards; everything else is a reply below it.
+    """
+
+    key: str
+    chat: str
+    channel: str
+    thread: str
+    page: Page
+    card: bool = False
+    state: DeliveryState = DeliveryState.QUEUED
+    attempts: int = 0
+    not_before: datetime | None = None
+    remote_id: str = ""  # the chat's id of the posted message
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a channel is told of a reviewed series: the card and the replies below it."""
+
+    thread: str
+    card: Page
+    replies: tuple[tuple[str, Page], ...] = ()  # (fingerprint, page)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person's words to the bot: "explain plain-del-on-rculist", with where and who.
+
+    ``addressed``: the bot was spoken to, by name or by its command; else the words are a reply in some thread.
+    """
+
+    chat: str
+    channel: str
+    who: str
+    words: str
+    thread: str = ""  # the series thread it was said in, "" elsewhere; filled in by handlers.asked
+    place: str = ""  # the chat's own id of the thread it was said in
+    event: str = ""  # what the chat calls this utterance; the same one again is not answered twice
+    addressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    page: Page
+    private: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A series' findings joined with those of the version before: what happened to each."""
+
+    new: tuple[Finding, ...] = ()
+    still_open: tuple[Finding, ...] = ()
+    fixed: tuple[Finding, ...] = ()
+    again: tuple[Finding, ...] = ()  # fixed in an earlier version, and back
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How much was looked at; the proof behind a silence."""
+
+    messages: int = 0
+    patches: int = 0
+    series: int = 0
+    functions: int = 0
+    unreadable: tuple[Unreadable, ...] = field(default=())
