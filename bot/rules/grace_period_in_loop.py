@@ -10,7 +10,7 @@ from bot.code.flow import Step, StepKind
 from bot.model import Hit, Level, Role
 from bot.rule import Code, Example, hit, rule, step_evidence
 
-_WAIT = re.compile(r"synchronize_(?:s?rcu|net)(?:_expedited)?|s?rcu_barrier")
+_WAIT = re.compile(r"synchronize_(?:s?rcu|net)(?:_expedited)?")
 
 EACH = Example(
     "every entry is waited for by itself",

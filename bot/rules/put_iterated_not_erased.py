@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from bot.code.contract import held_by_caller
 from bot.code.facts import Function
@@ -164,19 +165,20 @@ def _puts(function: Function) -> Iterator[tuple[int, int, int]]:
         if step.kind is not StepKind.WALK or not _WALK.fullmatch(step.name) or len(step.args) < 3:
             continue
         array, index, entry = step.args[:3]
-        for erase in function.flow.after(walk, lambda at, entry=entry: _new(at, entry)):
+        stop = partial(_new, entry)
+        for erase in function.flow.after(walk, stop):
             taken = steps[erase]
             if taken.kind is not StepKind.CALL or not _ERASE.fullmatch(taken.name) or taken.args != (array, index):
                 continue
             if taken.target or function.held[erase].ever(_LOCKS) or _result_used(function, erase):
                 continue
-            for put in function.flow.after(erase, lambda at, entry=entry: _new(at, entry)):
+            for put in function.flow.after(erase, stop):
                 if steps[put].kind is StepKind.CALL and _drops(steps[put], entry):
                     yield walk, erase, put
                     break
 
 
-def _new(step: Step, entry: str) -> bool:
+def _new(entry: str, step: Step) -> bool:
     """Whether the variable has another value from here on, or lines are out of sight."""
     if step.kind is StepKind.WALK:
         return entry in step.args

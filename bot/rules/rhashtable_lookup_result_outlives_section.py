@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bot.code.contract import held_by_caller
@@ -12,6 +13,7 @@ from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
 
 _LOOKUPS = frozenset({"rhashtable_lookup_fast", "rhashtable_lookup_get_insert_fast"})
+_REMOVES = re.compile(r"(?:^|_)(?:unreg\w*|remove|del\w*|destroy|free|exit|release|fini|teardown|cleanup)(?:_|$)")
 
 TRYGET = Example(
     "a reference is tried for when the section is over already",
@@ -111,7 +113,7 @@ HANDED_ON = Example(
 def rhashtable_lookup_result_outlives_section(code: Code) -> Iterator[Hit]:
     """What rhashtable_lookup_fast() returned is used with no section or lock held around both."""
     for function in code.facts.in_focus:
-        if not _LOOKUPS & function.words:
+        if not _LOOKUPS & function.words or _REMOVES.search(function.name):
             continue
         for lookup, use in _used(function):
             dies = _freed_by_rcu(code, function, function.flow.steps[lookup].target)

@@ -38,13 +38,18 @@ WAITED = Example(
  struct gadget { struct hlist_node node; };
  struct hub { struct mutex lock; struct hlist_head gadgets; };
 
+ static void hub_settle(void)
+ {
+ 	synchronize_rcu();
+ }
+
  static void hub_forget(struct hub *hub)
  {
  	struct gadget *g;
 
 +	hlist_for_each_entry_rcu(g, &hub->gadgets, node) {
 +		hlist_del_rcu(&g->node);
-+		synchronize_rcu();
++		hub_settle();
 +		kfree(g); // <-- warns
 +	}
  }
