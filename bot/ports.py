@@ -44,6 +44,17 @@ class Feed(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """Where a thread of mail can be had when somebody asks for it."""
+
+    async def fetch(self, wanted: str) -> tuple[RawMail | Unreadable, ...]:
+        """The thread of a Message-ID, or of an address of a configured archive; () when no archive has it.
+
+        Raises FeedError when it cannot be asked for, and for an address of another server, which is never contacted.
+        """
+        ...
+
+
 class TreeError(Exception):
     """A tree could not be used; the message says which, why and the cure.  A review without it still has its worth."""
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import socket
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from bot.feeds.directory import Directory
 from bot.feeds.files import Files
+from bot.feeds.lore import Lore
 from bot.feeds.mbox import Mbox
+from bot.feeds.nntp import Nntp
 from bot.feeds.public_inbox import PublicInbox
+from bot.feeds.visitor import Manners
 from bot.ports import Feed
 
 LIMIT = 4096
@@ -27,15 +33,30 @@ def mail(number: int, text: str = "hello\n") -> bytes:
     return head.encode() + text.encode()
 
 
+# A server in a test answers at once or is meant to fail.
+HASTY = Manners("tests@example.org", answer_within=10.0, attempts=3, first_pause=0.01, longest_pause=0.05, rest=0.01)
+
+
 class Place(Protocol):
-    """Somewhere that mail is put, one after the other."""
+    """Somewhere that mail is put, one after the other; ``path`` is what an operator would write."""
+
+    @property
+    def path(self) -> Path | str: ...
 
     def put(self, data: bytes) -> None: ...
     def feed(self) -> Feed: ...
     def destroy(self) -> None: ...
+    def close(self) -> None: ...
 
 
-class MboxPlace:
+class Lasting:
+    """A place that needs no ending."""
+
+    def close(self) -> None:
+        """Its folder goes with the test."""
+
+
+class MboxPlace(Lasting):
     def __init__(self, folder: Path) -> None:
         self.path = folder / "kvm.mbox"
         self.path.touch()
@@ -62,7 +83,7 @@ class FilesPlace(MboxPlace):
         return Files((str(self.path),), name="kvm", limit=LIMIT)
 
 
-class DirectoryPlace:
+class DirectoryPlace(Lasting):
     def __init__(self, folder: Path) -> None:
         self.path = folder / "mails"
         self.path.mkdir()
@@ -97,7 +118,7 @@ class MboxDirectoryPlace(DirectoryPlace):
             file.write(FROM_LINE + data + b"\n")
 
 
-class GitPlace:
+class GitPlace(Lasting):
     """An archive as git alone can make it: every commit is one mail, in the file m."""
 
     def __init__(self, folder: Path) -> None:
@@ -138,7 +159,7 @@ class GitPlace:
         shutil.rmtree(self.path)
 
 
-class ArchivePlace:
+class ArchivePlace(Lasting):
     """A real public-inbox, filled by its own delivery agent."""
 
     LIST = "kvm@lists.example.org"
@@ -166,3 +187,75 @@ class ArchivePlace:
 
     def destroy(self) -> None:
         shutil.rmtree(self.path)
+
+
+class ServedPlace(ArchivePlace):
+    """A real public-inbox behind its own server, which can be stopped and started."""
+
+    GROUP = "org.example.kvm"
+    server: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.run("git", "config", "--file", str(folder / "config"), "publicinbox.kvm.newsgroup", self.GROUP)
+        self.log = folder / "server.log"
+        self.http, self.nntp = _free_port(), _free_port()
+        self.start()
+
+    def start(self) -> None:
+        listen = ("-l", f"http://127.0.0.1:{self.http}", "-l", f"nntp://127.0.0.1:{self.nntp}", "-W0")
+        with self.log.open("ab") as log:
+            self.server = subprocess.Popen(
+                ("public-inbox-netd", *listen), env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        end = time.monotonic() + 30
+        for port in (self.http, self.nntp):
+            while not _answers(port):
+                assert self.server.poll() is None, self.log.read_text()
+                assert time.monotonic() < end, "public-inbox-netd does not listen"
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self.server is not None:
+            self.server.terminate()
+            self.server.wait(30)
+            self.server = None
+
+    def destroy(self) -> None:
+        self.stop()
+
+    def close(self) -> None:
+        self.stop()
+
+
+class LorePlace(ServedPlace):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.inbox = self.path
+        self.path = f"http://127.0.0.1:{self.http}/kvm/"  # type: ignore[assignment]
+
+    def feed(self) -> Feed:
+        return Lore(str(self.path), HASTY, name="kvm", limit=LIMIT)
+
+
+class NntpPlace(ServedPlace):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.inbox = self.path
+        self.path = f"nntp://127.0.0.1:{self.nntp}/{self.GROUP}"  # type: ignore[assignment]
+
+    def feed(self) -> Feed:
+        return Nntp(str(self.path), name="kvm", limit=LIMIT)
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False

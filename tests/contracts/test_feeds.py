@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from feed_places import (
+    HASTY,
     LIMIT,
     ArchivePlace,
     DirectoryPlace,
     FilesPlace,
     GitPlace,
     GzipPlace,
+    LorePlace,
     MaildirPlace,
     MboxDirectoryPlace,
     MboxPlace,
+    NntpPlace,
     Place,
     mail,
 )
 
-from bot.feeds.detect import feed_for
+from bot.feeds.detect import feed_at, feed_for
 from bot.model import RawMail, Unreadable
 from bot.ports import Feed, FeedError
 
@@ -38,13 +41,17 @@ PLACES = [
     MboxDirectoryPlace,
     GitPlace,
     pytest.param(ArchivePlace, marks=needs_archive),
+    pytest.param(LorePlace, marks=needs_archive),
+    pytest.param(NntpPlace, marks=needs_archive),
 ]
 
 
 @pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     build: Callable[[Path], Place] = request.param
-    return build(tmp_path)
+    made = build(tmp_path)
+    yield made
+    made.close()
 
 
 async def items(feed: Feed, position: str = "") -> list[RawMail | Unreadable]:
@@ -151,5 +158,6 @@ async def test_a_position_of_another_kind_loses_no_mail(place: Place) -> None:
 
 async def test_the_place_is_recognised(place: Place, tmp_path: Path) -> None:
     place.put(mail(1))
-    path: Path = place.path  # type: ignore[attr-defined]
-    assert await numbers(feed_for(str(path))) == ["mail 1"]
+    path = str(place.path)
+    feed = feed_at(path, HASTY) if "://" in path else feed_for(path)
+    assert await numbers(feed) == ["mail 1"]
