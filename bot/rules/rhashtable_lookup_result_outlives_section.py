@@ -144,9 +144,14 @@ def _used(function: Function) -> Iterator[tuple[int, int]]:
         def ends(at: Step, name: str = step.target) -> bool:
             return at.kind is StepKind.GAP or (at.kind is StepKind.ASSIGN and at.name == name)
 
-        uses = [place for place in sorted(flow.after(start, ends)) if step.target in flow.steps[place].uses]
+        uses = [place for place in sorted(flow.after(start, ends)) if _follows(flow.steps[place], step.target)]
         if uses:
             yield number, uses[0]
+
+
+def _follows(step: Step, name: str) -> bool:
+    """Whether a step reads the object, or hands a member of it to a call."""
+    return name in step.uses or any(argument.startswith(f"&{name}->") for argument in step.args)
 
 
 def _freed_by_rcu(code: Code, function: Function, variable: str) -> Evidence | None:
