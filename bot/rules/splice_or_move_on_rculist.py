@@ -20,7 +20,6 @@ SPLICE = Example(
  static void hub_poke(struct hub *hub)
  {
  	struct gadget *g;
-
  	guard(rcu)();
  	list_for_each_entry_rcu(g, &hub->gadgets, node)
  		poke(g);
@@ -29,7 +28,6 @@ SPLICE = Example(
 +static void hub_flush(struct hub *hub)
 +{
 +	LIST_HEAD(dead);
-+
 +	spin_lock(&hub->lock);
 +	list_splice_init(&hub->gadgets, &dead); // <-- warns
 +	spin_unlock(&hub->lock);
@@ -48,7 +46,6 @@ MOVE = Example(
  static void hub_poke(struct hub *hub)
  {
  	struct gadget *g;
-
  	guard(rcu)();
  	list_for_each_entry_rcu(g, &hub->gadgets, node)
  		poke(g);
@@ -67,25 +64,31 @@ MOVE = Example(
 )
 
 STAGED = Example(
-    "a local list, a plain list, and the splice that waits for readers",
+    "a local list, a plain list, an hlist with a wait behind, the splice that waits itself",
     """\
  struct gadget { struct list_head node; };
- struct hub { spinlock_t lock; struct list_head gadgets; struct list_head spare; };
+ struct widget { struct hlist_node link; };
+ struct hub { struct list_head gadgets; struct list_head spare; struct hlist_head widgets; };
 
- static void hub_poke(struct hub *hub)
+ static void hub_poke(struct hub *hub, struct gadget *g, struct widget *w)
  {
- 	struct gadget *g;
-
  	guard(rcu)();
  	list_for_each_entry_rcu(g, &hub->gadgets, node)
  		poke(g);
+ 	hlist_for_each_entry_rcu(w, &hub->widgets, link)
+ 		poke(w);
  }
 
++static void hub_strip(struct hub *hub, struct hlist_head *dead)
++{
++	hlist_move_list(&hub->widgets, dead);
++	synchronize_rcu();
++}
++
 +static void hub_refill(struct hub *hub, struct gadget *g)
 +{
 +	LIST_HEAD(fresh);
 +	LIST_HEAD(dead);
-+
 +	list_add(&g->node, &fresh);
 +	list_splice_init(&fresh, &hub->spare);
 +	list_splice_init(&hub->spare, &dead);
@@ -112,7 +115,6 @@ LAST = Example(
 +static void hub_free(struct hub *hub)
 +{
 +	LIST_HEAD(dead);
-+
 +	list_splice_init(&hub->gadgets, &dead);
 +	hub_free_all(&dead);
 +}
@@ -120,7 +122,6 @@ LAST = Example(
 +static void hub_hide(struct hub *hub)
 +{
 +	LIST_HEAD(dead);
-+
 +	hub_unregister(hub);
 +	synchronize_rcu();
 +	list_splice_init(&hub->gadgets, &dead);
@@ -178,6 +179,8 @@ def splice_or_move_on_rculist(code: Code) -> Iterator[Hit | Excused]:
         if unlink.fact.name in MOVES and not unlink.excuse:
             yield _warning(unlink.fact, unlink.head, who_publishes_and_reads(unlink.protection))
     for splice, protection in carried_away(code.facts, code.lifetime):
+        if splice.name.startswith("hlist") and code.lifetime.waits(splice.where):
+            continue  # an hlist ends in NULL wherever its head is: readers come to the end, and are waited for
         owner = frozenset({splice.variable})
         excuse = code.lifetime.last_reference(splice.where, owner) or code.lifetime.stated(splice.where, splice)
         if excuse:

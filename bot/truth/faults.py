@@ -18,28 +18,39 @@ CLAIMS: dict[str, frozenset[str]] = {
     "P1": frozenset({"read-lock-removed", "irq-routing-without-irq-srcu"}),
     "P2": frozenset(
         {
-            "free-without-grace-period",
+            "barrier-for-grace-period",
+            "conditional-grace-period",
+            "error-path-frees-published",
             "free-no-longer-waits",
+            "free-without-grace-period",
             "grace-period-removed",
-            "wait-taken-out",
             "half-converted-rculist",
             "plain-del-on-rculist",
-            "error-path-frees-published",
-            "barrier-for-grace-period",
-            "rcu-primitive-dropped",
             "rcu-head-overlays-live-data",
+            "rcu-primitive-dropped",
+            "reclaim-before-unlink",
+            "reuse-node-before-grace-period",
+            "self-delete-while-rcu-iterating",
+            "subobject-freed-early",
+            "wait-taken-out",
         }
     ),
     "P3": frozenset(
         {
-            "plain-add-on-rculist",
-            "plain-del-on-rculist",
             "del-init-on-rculist",
+            "free-without-grace-period",
             "half-converted-rculist",
             "list-iterator-wrong-flavour",
-            "free-without-grace-period",
+            "nulls-no-restart",
+            "plain-add-on-rculist",
+            "plain-del-on-rculist",
+            "plain-replace",
             "pointer-used-after-unlock",
+            "prev-walk-of-rculist",
             "rcu-primitive-dropped",
+            "reuse-node-before-grace-period",
+            "self-delete-while-rcu-iterating",
+            "splice-or-move-on-rculist",
         }
     ),
     "P5": frozenset(
@@ -54,7 +65,15 @@ CLAIMS: dict[str, frozenset[str]] = {
         }
     ),
     "P6": frozenset({"unbalanced-read-lock", "srcu-index-misuse", "nested-vcpu-srcu"}),
-    "P7": frozenset({"pointer-used-after-unlock", "get-instead-of-tryget", "read-lock-removed"}),
+    "P7": frozenset(
+        {
+            "get-instead-of-tryget",
+            "pointer-used-after-unlock",
+            "read-lock-removed",
+            "rhashtable-lookup-result-outlives-section",
+        }
+    ),
+    "P8": frozenset({"reclaim-before-unlink", "handle-visible-before-object-ready"}),
     "P9": frozenset(
         {
             "call-srcu-without-srcu-barrier",
