@@ -13,6 +13,7 @@ from bot.code.vocabulary import REFERENCE_ZERO
 from bot.model import Evidence, Role
 
 _ERASE = re.compile(r"_*(?:xa_erase(?:_irq|_bh)?|idr_remove|radix_tree_delete|rhashtable_remove_fast)")
+_FREES = frozenset({"kfree", "kvfree", "kfree_sensitive", "kvfree_sensitive", "vfree"})
 _MEMBER = re.compile(r"&(\w+)->([\w.]+)$")
 
 
@@ -40,6 +41,46 @@ def unlinked_last(code: WorldFacts, function: Function) -> Iterator[tuple[Key, E
             removal = None
         if removal:
             yield counted[1], removal
+
+
+def freed_last(code: WorldFacts, function: Function) -> Iterator[tuple[Key, Fact]]:
+    """The counts whose fall to nought frees the object at once, and the free; none where anything waits or defers.
+
+    Objects of a slab cache of their own are left out: the cache may be SLAB_TYPESAFE_BY_RCU.
+    """
+    if not REFERENCE_ZERO.search(function.text):
+        return
+    for number, step in enumerate(function.flow.steps):
+        if not REFERENCE_ZERO.search(step.name) or (counted := counted_by(code, function, step)) is None:
+            continue
+        if step.kind is StepKind.CALL and len(step.args) > 1:
+            release = code.defined(step.args[1], function.path)
+            freed = _free(code, release, "", 0) if release else None
+        elif step.kind is StepKind.ASSUME and step.truth:
+            freed = _free(code, function, counted[0], number)
+        else:
+            freed = None
+        if freed:
+            yield counted[1], freed
+
+
+def _free(code: WorldFacts, function: Function, variable: str, start: int) -> Fact | None:
+    """The kfree() of the counted object behind ``start``, where nothing in the function knows of readers."""
+    facts = code.facts(function)
+    if any(fact.kind in {FactKind.WAIT, FactKind.DEFER} or fact.rcu for fact in facts):
+        return None
+    behind = set(function.flow.after(start))
+    for fact in facts:
+        if fact.kind is FactKind.FREE and fact.name in _FREES and fact.step in behind:
+            whole = fact.variable == variable or (not variable and _contained(function, fact.variable))
+            if whole:
+                return fact
+    return None
+
+
+def _contained(function: Function, variable: str) -> bool:
+    """Whether a variable is what contains the kref that the release was handed."""
+    return function.aliases.get(variable, "").startswith(("container_of(", "to_"))
 
 
 def _removal(code: WorldFacts, function: Function, variable: str, start: int) -> Evidence | None:

@@ -130,6 +130,15 @@ class Structs:
             if field.rcu
         )
 
+    def behind_rcu(self, struct: str) -> bool:
+        """Whether an ``__rcu`` field leads to the struct."""
+        return any(
+            field.rcu and field.struct == struct
+            for definitions in self._definitions.values()
+            for fields in definitions
+            for field in fields.values()
+        )
+
     def resolve(
         self, expression: str, variables: Mapping[str, str], aliases: Mapping[str, str] | None = None, depth: int = 0
     ) -> Key:
