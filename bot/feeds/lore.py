@@ -168,6 +168,9 @@ class _Pages:
         while True:
             named, nameless = self._feed.entries(page)
             here = [entry for entry in named if entry.stamp <= before]
+            if len(here) < len(named):
+                self.notes.append("it turns no pages, and only its newest mails can be seen")
+                return
             if nameless:
                 self.notes.append(f"{nameless} entries name no mail")
             news = self._take(here)

@@ -55,7 +55,7 @@ class Threads:
         words = wanted.strip().strip("<>")
         if not words.startswith(("http://", "https://")):
             message_id = words.removeprefix("id:").removeprefix("mid:")
-            if not is_id(message_id) or "@" not in message_id:
+            if not is_id(message_id) or not all(message_id.partition("@")):
                 raise FeedError(f"{wanted[:200]!r}: is no Message-ID; give one such as 20260304.1234@example.org")
             return message_id, self.urls
         return self._of_address(words)
@@ -85,6 +85,8 @@ class Threads:
         """The mails of a packed mbox, as many as a thread may have."""
         found: list[RawMail | Unreadable] = []
         try:
+            if not packed:
+                raise EOFError("it is empty")  # noqa: TRY301  one of the ways in which it is damaged
             with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
                 for piece in mails(stream, 0, self._limit):
                     if piece.end > _MOST_BYTES or len(found) == _MOST_MAILS:

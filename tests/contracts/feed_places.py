@@ -8,9 +8,12 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+import ezpi
 
 from bot.feeds.directory import Directory
 from bot.feeds.files import Files
@@ -172,7 +175,7 @@ class ArchivePlace(Lasting):
             "ORIGINAL_RECIPIENT": self.LIST,
             "PI_CONFIG": str(folder / "config"),
         }
-        self.run("public-inbox-init", "-V2", "kvm", str(self.path), "http://127.0.0.1/kvm", self.LIST)
+        self.run("public-inbox-init", "-V2", "-L", "full", "kvm", str(self.path), "http://127.0.0.1/kvm", self.LIST)
         self.run("git", "config", "--file", str(folder / "config"), "publicinboxmda.spamcheck", "none")
 
     def run(self, *words: str, stdin: bytes = b"") -> str:
@@ -197,10 +200,17 @@ class ServedPlace(ArchivePlace):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.inbox = folder / "inbox"
         self.run("git", "config", "--file", str(folder / "config"), "publicinbox.kvm.newsgroup", self.GROUP)
         self.log = folder / "server.log"
         self.http, self.nntp = _free_port(), _free_port()
         self.start()
+
+    def put_many(self, mails: Iterable[bytes]) -> None:
+        """Many mails at once, as an importer does it."""
+        for data in mails:
+            ezpi.add_rfc822_v2(str(self.inbox), data)
+        self.run("public-inbox-index", "--no-fsync", str(self.inbox))
 
     def start(self) -> None:
         listen = ("-l", f"http://127.0.0.1:{self.http}", "-l", f"nntp://127.0.0.1:{self.nntp}", "-W0")
@@ -231,7 +241,6 @@ class ServedPlace(ArchivePlace):
 class LorePlace(ServedPlace):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.inbox = self.path
         self.path = f"http://127.0.0.1:{self.http}/kvm/"  # type: ignore[assignment]
 
     def feed(self) -> Feed:
@@ -241,7 +250,6 @@ class LorePlace(ServedPlace):
 class NntpPlace(ServedPlace):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.inbox = self.path
         self.path = f"nntp://127.0.0.1:{self.nntp}/{self.GROUP}"  # type: ignore[assignment]
 
     def feed(self) -> Feed:
