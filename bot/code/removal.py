@@ -60,13 +60,23 @@ def unlinks(code: WorldFacts, lifetime: Lifetime, *, rcu: bool) -> Iterator[Unli
                 yield Unlink(fact, protection, head, lifetime.excuse(fact.where, fact))
 
 
+def over_unknown_head(unlink: Unlink) -> bool:
+    """Whether the function takes the node from a walk over a list that it was only handed: any list, perhaps."""
+    removal = unlink.fact
+    return any(
+        walk.where is removal.where and walk.variable == removal.variable and not walk.head.known
+        for walk in unlink.protection.of(FactKind.WALK)
+    )
+
+
 def carried_away(code: WorldFacts, lifetime: Lifetime) -> Iterator[tuple[Fact, ListProtection]]:
     """Plain splices of all that is on a head which RCU readers walk, and that some reader may know."""
     heads = {
         head: protection
         for protection in code.lists.values()
         for head in protection.rcu_heads
-        if head.known and head.owner != LOCAL and protection.of(FactKind.WALK, rcu=True)
+        if head.known and head.owner != LOCAL
+        if any(walk.head == head for walk in protection.of(FactKind.WALK, rcu=True))
     }
     for fact in code.all_facts:
         carries = fact.kind is FactKind.UNLINK and fact.name in SPLICES and fact.head in heads

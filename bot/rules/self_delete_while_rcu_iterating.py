@@ -170,7 +170,7 @@ def self_delete_while_rcu_iterating(code: Code) -> Iterator[Hit]:
 def _freed_and_followed(code: Code, function: Function) -> Iterator[tuple[Fact, Fact]]:
     """RCU walks with a free of their own cursor, from which the walk comes back for the next entry."""
     facts = code.facts.facts(function)
-    frees = [fact for fact in facts if fact.kind is FactKind.FREE]
+    frees = [fact for fact in facts if fact.kind is FactKind.FREE and fact.value != "ops"]  # an op may only stop it
     for walk in facts:
         if walk.kind is not FactKind.WALK or not walk.rcu or function.flow.steps[walk.step].kind is not StepKind.WALK:
             continue

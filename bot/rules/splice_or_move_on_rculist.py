@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.code.facts import Fact
-from bot.code.removal import carried_away, unlinks
+from bot.code.removal import carried_away, over_unknown_head, unlinks
 from bot.code.structs import Key
 from bot.code.vocabulary import MOVES
 from bot.model import Evidence, Hit, Level, Role
@@ -176,7 +176,7 @@ ONTO = Example(
 def splice_or_move_on_rculist(code: Code) -> Iterator[Hit | Excused]:
     """list_splice() or list_move() of entries that RCU readers may be standing on."""
     for unlink in unlinks(code.facts, code.lifetime, rcu=False):
-        if unlink.fact.name in MOVES and not unlink.excuse:
+        if unlink.fact.name in MOVES and not unlink.excuse and not over_unknown_head(unlink):
             yield _warning(unlink.fact, unlink.head, who_publishes_and_reads(unlink.protection))
     for splice, protection in carried_away(code.facts, code.lifetime):
         if splice.name.startswith("hlist") and code.lifetime.waits(splice.where):
