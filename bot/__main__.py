@@ -67,19 +67,32 @@ def run(config: ConfigOption = None) -> None:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="PATCH_OR_MBOX...", help="Mails, mboxes, diffs; - is a pipe.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATCH_OR_MBOX...",
+            help="Mails, mboxes, diffs; - is a pipe; a Message-ID or lore address: its thread is fetched.",
+        ),
+    ],
     tree: TreeOption = "",
     rev: RevOption = "",
     reverse: Annotated[bool, typer.Option("--reverse", help="Review the change that the patch undoes.")] = False,
     output: FormatOption = Format.TEXT,
+    config: ConfigOption = None,
 ) -> None:
     """Review files without a service.  Exit code 0: no finding, 1: findings, 2: it could not be done."""
     from bot.cli import check as command
-    from bot.ports import FeedError, TreeError
+    from bot.ports import Archive, FeedError, TreeError
+    from config.settings import SettingsError, load
+
+    def archive() -> Archive:
+        from bot.app import archive as configured
+
+        return configured(load(config))
 
     try:
-        raise typer.Exit(command.run(files, tree, rev, reverse=reverse, as_json=output is Format.JSON))
-    except (FeedError, TreeError) as fault:
+        raise typer.Exit(command.run(files, tree, rev, archive, reverse=reverse, as_json=output is Format.JSON))
+    except (FeedError, TreeError, SettingsError) as fault:
         fail(str(fault))
 
 

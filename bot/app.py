@@ -21,10 +21,13 @@ from bot.catalog import rules
 from bot.chats.console import Console
 from bot.chats.slack import Slack
 from bot.clock import WallClock
-from bot.feeds.detect import feed_for
+from bot.feeds.detect import feed_at, feed_for
+from bot.feeds.threads import Threads
+from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
 from bot.model import Ask, Reply
 from bot.ports import Chat, ChatError, FeedError
+from bot.ports import Feed as Source
 from bot.report.bar import Bar
 from bot.reviewer import Reviewer
 from bot.store import SqlStore
@@ -54,6 +57,19 @@ def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
     return tuple(found)
 
 
+def source(settings: Settings, feed: Feed) -> Source:
+    """The feed that a setting names.  Raises FeedError; blocks, as looking at a path does."""
+    if feed.url:
+        return feed_at(feed.url, Manners(settings.archive.contact), name=feed.name, backlog=feed.backlog)
+    return feed_for(feed.place, feed.name, feed.kind)
+
+
+def archive(settings: Settings) -> Threads:
+    """Where threads are fetched from: the lists that are followed on the web, and then the archive of the settings."""
+    followed = [feed.url for feed in settings.feeds if feed.on_the_web]
+    return Threads([url for url in (*followed, settings.archive.url) if url], Manners(settings.archive.contact))
+
+
 class App:
     """The service.  Raises TreeError or StoreError when it cannot be built from these settings."""
 
@@ -65,6 +81,8 @@ class App:
         self.places = tuple(Place(chat.name, channel, bar) for chat, channel in told)
         self.store = SqlStore(settings.store_url)
         self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev))
+        self.archive = archive(settings)
+        self._remote: dict[str, Source] = {}
         self.figures = Figures()
         self.health = Health(self.store, [chat for chat, _ in told], self.figures)
         self._stop = asyncio.Event()
@@ -140,8 +158,7 @@ class App:
                 LOG.info("mail came", feed=setting.name, mails=total, **{str(k): v for k, v in counts.items()})
 
         try:
-            # Looked at anew each time: an archive may be mounted or mirrored after the start.
-            feed = await asyncio.to_thread(feed_for, str(setting.path), setting.name, setting.kind)
+            feed = await self._source(setting)
             going_on = lambda: not self._stop.is_set()  # noqa: E731
             await poll_due(feed, self.store, clock, self.settings.mail.patience, told=told, going_on=going_on)
         except FeedError as fault:
@@ -151,6 +168,15 @@ class App:
             return
         self.health.note(f"feed {setting.name}", "")
         self.figures.gauge("feed_read_time_seconds", clock.now().timestamp(), feed=setting.name)
+
+    async def _source(self, setting: Feed) -> Source:
+        """A path is looked at anew each time: it may be mounted after the start.  A remote feed has a memory."""
+        if setting.name in self._remote:
+            return self._remote[setting.name]
+        feed = await asyncio.to_thread(source, self.settings, setting)
+        if setting.url:
+            self._remote[setting.name] = feed
+        return feed
 
     async def _listen(self, chat: Chat) -> None:
         async def answer(ask: Ask) -> Reply | None:
@@ -163,7 +189,7 @@ class App:
             LOG.error("a chat cannot be listened to", chat=chat.name, reason=str(fault))  # noqa: TRY400  it is said
 
     def doors(self) -> Doors:
-        return Doors(self.store, rules, self.review, self.about)
+        return Doors(self.store, rules, self.review, self.about, self.archive)
 
     def about(self) -> Sequence[tuple[str, str]]:
         """What runs here, for ``status`` and the log."""

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -50,6 +59,24 @@ def _address(value: str) -> str:
     raise ValueError("write an https:// address; plain http:// is for a test server on this machine only")
 
 
+def _place(value: str) -> str:
+    """The address of a list on the web or of a newsgroup, "" for none."""
+    parts = urlsplit(value)
+    if parts.username or parts.password:
+        raise ValueError("an archive is read without a password; take it out of the address")
+    if parts.scheme in {"nntp", "nntps"} and parts.hostname:
+        return value
+    if parts.scheme in {"", "http", "https"}:
+        return _address(value) if value else ""
+    raise ValueError("write https://host/list/ or nntps://host/group")
+
+
+def _contact(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or set(value) & set("()<>\\"):
+        raise ValueError("write your mail address, or the address of a page about you, in plain letters")
+    return value
+
+
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -59,6 +86,8 @@ def _loopback(host: str) -> bool:
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 HttpsAddress: TypeAlias = Annotated[str, BeforeValidator(_address)]
+ArchiveAddress: TypeAlias = Annotated[str, AfterValidator(_place)]
+Contact: TypeAlias = Annotated[str, Field(max_length=200), AfterValidator(_contact)]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -71,10 +100,34 @@ class Section(BaseModel):
 class Feed(Section):
     name: Word
     """How the feed is called in logs and figures; its place in the archive is remembered under this name."""
-    kind: Literal["auto", "mbox", "directory", "public-inbox"] = "auto"
-    """`mbox`: one file, also gzip. `directory`: a folder of mails. `public-inbox`: an archive. `auto`: look and see."""
-    path: Path
-    """Where the file, folder or archive is."""
+    kind: Literal["auto", "mbox", "directory", "public-inbox", "lore", "nntp"] = "auto"
+    """`mbox`: one file, also packed. `directory`: a folder of mails. `public-inbox`: an archive, as git keeps it.
+    `lore`: a list of a public-inbox on the web. `nntp`: its newsgroup. `auto`: look and see."""
+    path: Path | None = None
+    """Where the file, folder or archive is; every feed has this or a `url`."""
+    url: ArchiveAddress = ""
+    """Where a list is read over the network: `https://lore.kernel.org/kvm/` or `nntps://host/group`."""
+    backlog: int = Field(default=1000, ge=0)
+    """How many of the newest mails are taken when a list is first read over the network; 0: all, of the web 50,000."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Feed:
+        if (self.path is None) == (not self.url):
+            raise ValueError("say where its mail is: either path or url")
+        scheme = urlsplit(self.url).scheme
+        remote = {"nntp": "nntp", "nntps": "nntp", "https": "lore", "http": "lore"}.get(scheme, "")
+        if self.kind != "auto" and (remote or self.kind in {"lore", "nntp"}) and self.kind != remote:
+            raise ValueError(f"a feed of kind {self.kind} is not read from {self.place}; leave the kind out")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Its path or its address."""
+        return self.url or str(self.path)
+
+    @property
+    def on_the_web(self) -> bool:
+        return self.url.startswith("http")
 
 
 class State(Section):
@@ -92,6 +145,19 @@ class Tree(Section):
     """A kernel source folder or git repository to judge series against; empty: a review sees the patch's lines only."""
     rev: str
     """The revision to read when the tree is a git repository; empty: the files as they lie there."""
+
+
+class Archive(Section):
+    url: ArchiveAddress
+    """The archive that `check` fetches threads from, besides those of the feeds; empty: from those alone."""
+    contact: Contact
+    """Your mail or web address: archives are told who asks. Nothing is read over the web without it."""
+
+    @model_validator(mode="after")
+    def _on_the_web(self) -> Archive:
+        if self.url and not self.url.startswith("http"):
+            raise ValueError("url: threads are fetched from https://host/list/")
+        return self
 
 
 class Mail(Section):
@@ -163,6 +229,7 @@ class Settings(BaseSettings):
     state: State
     store: StoreSettings
     tree: Tree
+    archive: Archive
     mail: Mail
     review: Review
     console: Console
@@ -190,11 +257,18 @@ class Settings(BaseSettings):
             raise ValueError(f"feeds: two feeds are called {twice[0]!r}; give each its own name")
         return self
 
+    @model_validator(mode="after")
+    def _known_to_servers(self) -> Settings:
+        shy = [feed.name for feed in self.feeds if feed.on_the_web and not self.archive.contact]
+        if shy:
+            raise ValueError(f"feeds: {shy[0]!r} asks a web server; set archive.contact, so that it knows who asks")
+        return self
+
     @property
     def demo(self) -> bool:
         """Is nothing watched but the example that comes with gracewatch?"""
         example = {feed["path"] for feed in shipped("demo.toml").table["feeds"]}
-        return {str(feed.path) for feed in self.feeds} == example
+        return {feed.place for feed in self.feeds} == example
 
     @property
     def store_url(self) -> str:
@@ -225,7 +299,8 @@ def _sentence(error: ErrorDetails, layers: Sequence[Layer]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{where}: no such key{_nearest(key)}"
     value = look(merged(layers), key)
-    hidden = value is None or key[:1] in {("store",), ("slack",)}  # where passwords and tokens are
+    # Where passwords and tokens are, and addresses that somebody put a password into.
+    hidden = value is None or key[:1] in {("store",), ("slack",)} or "@" in str(value)
     said = "" if hidden else f" (it is {_short(value)})"
     cure = error["msg"].removeprefix("Value error, ")
     return f"{where}{said}: {cure[:1].lower()}{cure[1:]}"
@@ -277,6 +352,7 @@ _TYPES: Mapping[Any, str] = {
     float: "number",
     bool: "true or false",
     Path: "path",
+    Path | None: "path",
     timedelta: "duration",
     SecretStr | None: "secret",
     Level: "error, warning or note",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.model import Review, Series
-from bot.ports import Store
+from bot.ports import Archive, Store
 from bot.rule import Rule
 
 
@@ -19,9 +19,11 @@ class Doors:
     """``review`` runs the rules over a series as it is now and saves nothing.
 
     ``about`` gives label and value pairs that ``status`` shows beside the store's counts: version, feeds, tree.
+    ``archive`` has the threads that came in by no feed; None where nothing may be fetched.
     """
 
     store: Store
     rules: Callable[[], tuple[Rule, ...]]
     review: Callable[[Series], Awaitable[Review]]
     about: Callable[[], Sequence[tuple[str, str]]] = _nothing_more
+    archive: Archive | None = None

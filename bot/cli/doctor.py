@@ -8,9 +8,8 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from bot.app import chats
+from bot.app import chats, source
 from bot.chats.slack import Slack
-from bot.feeds.detect import feed_for
 from bot.model import Unreadable, Wanted
 from bot.ports import ChatError, FeedError, StoreError, TreeError
 from bot.report.text import harmless, one_line
@@ -93,18 +92,19 @@ async def _tree(settings: Settings) -> str:
 
 
 def _feed_trial(feed: Feed) -> Trial:
-    async def trial(_settings: Settings) -> str:
-        source = await asyncio.to_thread(feed_for, str(feed.path), feed.name, feed.kind)
-        items = source.since("")
+    async def trial(settings: Settings) -> str:
+        # One mail is enough to see; of a list on the network more would be asked for than is looked at.
+        one = feed.model_copy(update={"backlog": 1})
+        items = (await asyncio.to_thread(source, settings, one)).since("")
         try:
             first = await anext(items, None)
         finally:
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
         if first is None:
-            raise FeedError(f"{feed.path}: holds no mail; check the path and the kind")
+            raise FeedError(f"{feed.place}: holds no mail; check the path and the kind")
         odd = f"; its first mail is unreadable: {first.reason}" if isinstance(first, Unreadable) else ""
-        return f"{feed.path} can be read{odd}"
+        return f"{feed.place} can be read{odd}"
 
     return trial
 

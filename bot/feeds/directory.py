@@ -1,4 +1,4 @@
-"""The feed that reads a directory of mail: single messages, patches, mboxes, gzip of these, and maildirs."""
+"""The feed that reads a directory of mail: single messages, patches, mboxes, packed ones (gzip, xz), and maildirs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from bot.feeds.splitting import MAX_MAIL_BYTES, Piece
 from bot.model import RawMail, Unreadable
 from bot.ports import FeedError
 
-_SUFFIXES = frozenset({".eml", ".mbox", ".mbx", ".mail", ".msg", ".patch", ".diff", ".gz"})
+_SUFFIXES = frozenset({".eml", ".mbox", ".mbx", ".mail", ".msg", ".patch", ".diff", ".gz", ".xz"})
+_PACKED = frozenset({".gz", ".xz"})
 _MAILDIR = frozenset({"new", "cur"})
 # File systems stamp in ticks: a file of the same tick may come into sight after its neighbour was read.
 _TICK_NS = 20_000_000
@@ -108,7 +109,7 @@ class Directory:
         try:
             grows = holds_mbox(file.path)
             # An mbox that shrank was replaced, and so was any other file that changed.  Packed ones tell no size.
-            goes_on = grows and (offset <= file.size or file.path.suffix == ".gz")
+            goes_on = grows and (offset <= file.size or file.path.suffix in _PACKED)
             for piece, last in _and_last(pieces(file.path, offset if goes_on else 0, self._limit)):
                 cursor = cursor.after(file, (piece.end, file.size if last else -1), grows)
                 if piece.data is None:

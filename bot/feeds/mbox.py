@@ -1,4 +1,4 @@
-"""The feed that reads one mbox file, plain or gzip, and goes on where it stopped when the file grows."""
+"""The feed that reads one mbox file, plain, gzip or xz, and goes on where it stopped when the file grows."""
 
 from __future__ import annotations
 

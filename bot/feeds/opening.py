@@ -1,20 +1,23 @@
-"""Opens a file of mail, plain or gzip, and gives what is in it; shared by the feeds that read files."""
+"""Opens a file of mail, plain, gzip or xz, and gives what is in it; shared by the feeds that read files."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import lzma
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from bot.feeds import xz
 from bot.feeds.splitting import MAX_MAIL_BYTES, Piece, Stream, as_mail, is_mbox, mails, single
 from bot.model import RawMail, Unreadable
 from bot.ports import FeedError
 
 _GZIP = b"\x1f\x8b"
+_XZ = b"\xfd7zXZ\x00"
 _HEAD = 4096
 _HOP_ITEMS = 64
 _HOP_BYTES = 4 << 20
@@ -26,21 +29,24 @@ def opened(path: Path) -> Iterator[Stream]:
     """The file's bytes, decompressed.  Raises FeedError with the cure when it cannot be read."""
     try:
         with path.open("rb") as plain:
-            packed = plain.read(2) == _GZIP
+            head = plain.read(len(_XZ))
             plain.seek(0)
-            if not packed:
+            if head.startswith(_GZIP):
+                with gzip.GzipFile(fileobj=plain) as stream:
+                    yield stream
+            elif head == _XZ:
+                with xz.stream(plain) as unpacked:
+                    yield unpacked
+            else:
                 yield plain
-                return
-            with gzip.GzipFile(fileobj=plain) as stream:
-                yield stream
     except FileNotFoundError:
         raise FeedError(f"{path}: there is no such file; check the path") from None
     except PermissionError:
         raise FeedError(f"{path}: may not be read; give this user read permission") from None
     except IsADirectoryError:
         raise FeedError(f"{path}: is a directory; name the files in it, or replay it as a feed") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
-        raise FeedError(f"{path}: its gzip data is damaged or cut short ({fault}); fetch the file again") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as fault:
+        raise FeedError(f"{path}: its packed data is damaged or cut short ({fault}); fetch the file again") from None
     except OSError as fault:
         raise FeedError(f"{path}: {fault.strerror or fault}; check the disk and the mount") from None
 

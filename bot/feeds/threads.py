@@ -21,6 +21,7 @@ from bot.ports import FeedError
 _MOST_PACKED = 32 << 20
 _MOST_BYTES = 128 << 20
 _MOST_MAILS = 2000
+_AT_ONCE = 2
 _REDIRECTOR = "r"  # a name that leads to whatever list has the mail
 
 
@@ -31,6 +32,8 @@ class Threads:
         self.urls = tuple(dict.fromkeys(urls))
         self._manners = manners
         self._limit = limit
+        self._visitors: dict[URL, Visitor] = {}  # each remembers when its server wants to be left alone
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, wanted: str) -> tuple[RawMail | Unreadable, ...]:
         """As in ports.Archive."""
@@ -45,8 +48,11 @@ class Threads:
         return ()
 
     async def _asked(self, home: str, message_id: str) -> Answer:
-        async with Visitor(home, self._manners).visit() as visit:
-            return await visit.get(f"{escaped(message_id)}/t.mbox.gz", "application/gzip", _MOST_PACKED)
+        origin = URL(home, encoded=True).origin()
+        visitor = self._visitors.setdefault(origin, Visitor(str(origin), self._manners))
+        path = home.removeprefix(str(visitor.home)).strip("/")
+        async with self._at_once, visitor.visit() as visit:
+            return await visit.get(f"{path}/{escaped(message_id)}/t.mbox.gz", "application/gzip", _MOST_PACKED)
 
     def _places(self, wanted: str) -> tuple[str, Sequence[str]]:
         """The Message-ID, and where to ask for it."""

@@ -72,7 +72,10 @@ class Visitor:
         self._rests_until = 0.0
         self._why = ""
         if not manners.contact:
-            raise FeedError(f"{self.name}: archives want to know who asks; set archive.contact to your mail address")
+            raise FeedError(
+                f"{self.name}: archives want to know who asks; set archive.contact, or GRACEWATCH_ARCHIVE_CONTACT in "
+                "the environment, to your mail address"
+            )
 
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Visit]:

@@ -103,7 +103,7 @@ def test_slack_can_be_a_test_server(url: str) -> None:
     [
         ('[slack]\nchanel = "#x"', "slack.chanel: no such key; did you mean slack.channel?"),
         ('[slak]\nchannel = "#x"', "slak: no such key; did you mean slack?"),
-        ('[[feeds]]\nname = "a"\nkind = "mbox"\npth = "x"', "feeds[0].path: field required"),
+        ('[[feeds]]\nname = "a"\nkind = "mbox"\npth = "x"', "feeds[0].pth: no such key; did you mean feeds.path?"),
         ('[[feeds]]\nname = "a"\nkind = "imap"\npath = "x"', "feeds[0].kind (it is 'imap'): input should be"),
         ('[mail]\npoll = "soon"', "mail.poll (it is 'soon'): write a duration as"),
         ('[mail]\npoll = "0s"', "mail.poll"),
@@ -172,3 +172,45 @@ def test_default_toml_names_known_keys_only() -> None:
     keys = {f"{section}.{name}" for section, inner in table.items() if isinstance(inner, dict) for name in inner}
     assert keys <= {row.key for row in reference()}
     assert set(table) == set(Settings.model_fields)
+
+
+def test_a_list_on_the_network_is_a_feed(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        '[[feeds]]\nname = "web"\nurl = "https://lore.kernel.org/kvm"\n'
+        '[[feeds]]\nname = "news"\nkind = "nntp"\nurl = "nntps://nntp.lore.kernel.org/org.kernel.vger.kvm"\n'
+        '[archive]\ncontact = "me@example.org"\n',
+    )
+    settings = load(file, {})
+    assert [feed.place for feed in settings.feeds] == [
+        "https://lore.kernel.org/kvm/",
+        "nntps://nntp.lore.kernel.org/org.kernel.vger.kvm",
+    ]
+    assert not settings.demo
+
+
+@pytest.mark.parametrize(
+    ("feed", "complaint"),
+    [
+        ("", "say where its mail is: either path or url"),
+        ('path = "a"\nurl = "https://lore.kernel.org/kvm/"', "either path or url"),
+        ('kind = "lore"\npath = "a"', "a feed of kind lore is not read from a"),
+        ('kind = "mbox"\nurl = "https://lore.kernel.org/kvm/"', "a feed of kind mbox is not read from https://lore"),
+        ('kind = "lore"\nurl = "nntp://h/g"', "a feed of kind lore is not read from nntp://h/g"),
+        ('url = "http://lore.kernel.org/kvm/"', "feeds[0].url"),
+        ('url = "ftp://h/g"', "write https://host/list/ or nntps://host/group"),
+        ('url = "https://me:secret@h/g/"', "read without a password"),
+        ('url = "https://lore.kernel.org/kvm/"', "'a' asks a web server; set archive.contact"),
+    ],
+)
+def test_a_wrong_place_of_a_feed_is_told_with_its_cure(tmp_path: Path, feed: str, complaint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(written(tmp_path, f'[[feeds]]\nname = "a"\n{feed}\n'), {})
+    assert complaint in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("contact", ["me@example.org)\\r\\nX: y", "(me)", "mé@example.org", "x" * 201])
+def test_a_contact_cannot_break_out_of_its_header(tmp_path: Path, contact: str) -> None:
+    with pytest.raises(SettingsError, match=r"archive\.contact"):
+        load(written(tmp_path, f'[archive]\ncontact = "{contact}"\n'), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import shutil
 import socket
@@ -78,6 +79,12 @@ class MboxPlace(Lasting):
 class GzipPlace(MboxPlace):
     def put(self, data: bytes) -> None:
         with gzip.open(self.path, "ab") as file:
+            file.write(FROM_LINE + data + b"\n")
+
+
+class XzPlace(MboxPlace):
+    def put(self, data: bytes) -> None:
+        with lzma.open(self.path, "ab") as file:
             file.write(FROM_LINE + data + b"\n")
 
 

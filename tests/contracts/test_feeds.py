@@ -21,6 +21,7 @@ from feed_places import (
     MboxPlace,
     NntpPlace,
     Place,
+    XzPlace,
     mail,
 )
 
@@ -35,6 +36,7 @@ needs_archive = [
 PLACES = [
     MboxPlace,
     GzipPlace,
+    XzPlace,
     FilesPlace,
     DirectoryPlace,
     MaildirPlace,

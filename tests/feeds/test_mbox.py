@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ async def test_a_gzip_file_that_is_cut_short_gives_its_mails_and_then_the_reason
     whole = gzip.compress("".join(mail(number) for number in range(500)).encode())
     path.write_bytes(whole[: len(whole) // 2])
     seen: list[RawMail | Unreadable] = []
-    with pytest.raises(FeedError, match=r"kvm.mbox.gz: its gzip data is damaged or cut short.*fetch the file again"):
+    with pytest.raises(FeedError, match=r"kvm.mbox.gz: its packed data is damaged or cut short.*fetch the file again"):
         await gather(Mbox(path), seen)
     assert len(seen) > 10
     assert all(isinstance(item, RawMail) for item in seen)
@@ -135,3 +136,37 @@ async def test_a_kind_that_is_named_may_wait_for_its_place(tmp_path: Path) -> No
     (tmp_path / "later.mbox").write_text(mail(1))
     assert (await read(feed))[0] == ["mail 1"]
     assert feed.name == "later"
+
+
+def packed(text: str, **how: int) -> bytes:
+    return lzma.compress(text.encode(), **how)  # type: ignore[arg-type]
+
+
+async def test_xz_files_that_were_joined_are_read_to_their_end(tmp_path: Path) -> None:
+    path = tmp_path / "kvm.mbox.xz"
+    path.write_bytes(packed(mail(1)) + packed(mail(2)) + b"\0" * 4)
+    assert (await read(Mbox(path)))[:2] == (["mail 1", "mail 2"], [])
+
+
+@pytest.mark.parametrize("damage", [slice(0, -20), slice(0, 40)])
+async def test_a_damaged_xz_file_is_said_so(tmp_path: Path, damage: slice) -> None:
+    path = tmp_path / "kvm.mbox.xz"
+    path.write_bytes(packed("".join(mail(number) for number in range(50)))[damage])
+    with pytest.raises(FeedError, match=r"kvm.mbox.xz: its packed data is damaged or cut short"):
+        await read(Mbox(path))
+
+
+async def test_an_xz_file_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kvm.mbox.xz"
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 256 << 20}]
+    path.write_bytes(lzma.compress(mail(1).encode(), filters=filters))
+    with pytest.raises(FeedError, match=r"its packed data is damaged.*[Mm]emory"):
+        await read(Mbox(path))
+
+
+async def test_an_xz_mail_that_unpacks_without_end_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "kvm.mbox.xz"
+    path.write_bytes(packed(mail(1)) + lzma.compress(mail(2).encode() + b"\0" * (64 << 20), preset=0) + packed(mail(3)))
+    subjects, said, _ = await read(Mbox(path))
+    assert subjects[0] == "mail 1"
+    assert "more than the" in said[0]

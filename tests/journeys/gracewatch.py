@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,16 @@ _PATIENCE = 180.0  # seconds until a test gives up: far more than a loaded machi
 
 @asynccontextmanager
 async def at_work(
-    folder: Path, feed: Path | None = None, tree: str = "", patience: str = "1h"
+    folder: Path,
+    feed: Path | None = None,
+    tree: str = "",
+    patience: str = "1h",
+    others: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Watched]:
-    """The service on a feed, or on the example that it comes with; its state is in ``folder``; stopped at the end."""
+    """The service on a feed, or on the example that it comes with; its state is in ``folder``; stopped at the end.
+
+    ``others`` are more variables of its environment.
+    """
     out = io.StringIO()
     environment = {
         "GRACEWATCH_STATE_FOLDER": str(folder),
@@ -38,6 +45,7 @@ async def at_work(
             "GRACEWATCH_FEEDS": f'[{{"name": "test", "kind": "directory", "path": "{feed}"}}]',
             "GRACEWATCH_TREE_PATH": tree,
         }
+    environment |= others or {}
     app = App(load(None, environment), out)
     running = asyncio.create_task(app.run())
     try:
