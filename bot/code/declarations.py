@@ -36,6 +36,7 @@ _TYPEOF = re.compile(r"\b(?:__)?+typeof(?:__)?+\s*+\(\s*+\*?+\s*+(\w++)\s*+\)\s*
 _RETURNS = re.compile(
     r"^[a-z_][^\n(){};=]{0,80}?\bstruct\s++(\w++)\s*+\*++\s*+(?:__\w++\s++)*+(\w++)\s*+\(", re.MULTILINE
 )
+_RCU_BELOW = re.compile(r"__rcu\s*+\*\s*+(?:const\s++)?+\*")  # a plain pointer to pointers that readers follow
 _SHARED_STATEMENT = 400  # characters of a declaration's end that are looked at
 _MAX_NESTING = 12
 _MAX_INITIALIZER = 400
@@ -193,7 +194,8 @@ def _fields(declaration: str) -> Iterator[tuple[str, Field]]:
         yield macro[1], Field("hlist_head")
         return
     for name, part in _names(_ATTRIBUTE.sub(" ", declaration)):
-        yield name, Field("" if "(" in part or not kind else kind[1] or kind[2], "__rcu" in declaration)
+        rcu = "__rcu" in declaration and not _RCU_BELOW.search(part)
+        yield name, Field("" if "(" in part or not kind else kind[1] or kind[2], rcu)
 
 
 def _declared(text: str) -> Iterator[tuple[str, str]]:

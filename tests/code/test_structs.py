@@ -130,6 +130,13 @@ def test_fields_marked_rcu_are_known_by_their_struct() -> None:
     assert STRUCTS.rcu_fields() == {Key("dev", "ptr")}
 
 
+def test_a_plain_pointer_to_pointers_that_readers_follow_is_no_such_pointer() -> None:
+    fields = declarations_in("struct hub { struct dev __rcu **many, __rcu *one; struct dev __rcu * *all; };").structs[
+        "hub"
+    ]
+    assert {name for name, field in fields.items() if field.rcu} == {"one"}
+
+
 def test_a_struct_after_a_broken_one_is_still_read() -> None:
     broken = "struct a { struct b {\n int x;\n}\nstruct c { struct list_head node; };\n"
     assert "node" in declarations_in(broken).structs["c"]
