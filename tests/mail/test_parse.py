@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import quopri
 from datetime import UTC, datetime
+from email.encoders import encode_base64
 from email.message import Message as Mime
+from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
@@ -117,7 +119,10 @@ def attached(*parts: Mime) -> bytes:
 
 
 def patch_file(text: str, name: str = "0001-x.patch", kind: str = "x-patch") -> Mime:
-    part = MIMEText(text, kind, "utf-8")
+    # Not MIMEText: how it encodes is in a table of the process that any library may change.
+    part = MIMEBase("text", kind, charset="utf-8")
+    part.set_payload(text.encode())
+    encode_base64(part)
     part.add_header("Content-Disposition", "attachment", filename=name)
     return part
 
