@@ -7,6 +7,7 @@ compared and passed between threads without thought.
 from __future__ import annotations
 
 from bot.model.chat import (
+    Action,
     Alert,
     Ask,
     Code,
@@ -51,6 +52,7 @@ from bot.model.mail import (
 )
 
 __all__ = [
+    "Action",
     "Address",
     "Alert",
     "Answer",

@@ -33,6 +33,21 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person may do with a page.
+
+    A click says ``words``, a line of the command grammar ("ack 3fa9c1d2"), in the name of who clicked: a button can do
+    nothing that a typed line cannot, and a chat without buttons shows the line.  ``asks`` is a question whose answer is
+    put behind the words.  With ``link`` it leads somewhere and says nothing.
+    """
+
+    label: str
+    words: str = ""
+    link: str = ""
+    asks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Something to show a person, in no chat's own language."""
 
@@ -40,6 +55,7 @@ class Page:
     link: str = ""  # where the headline leads
     level: Level | None = None
     parts: tuple[Text | Code | Fields, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 class DeliveryState(enum.StrEnum):
