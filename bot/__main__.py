@@ -127,7 +127,7 @@ def evaluate(
     limit: Annotated[int, typer.Option(min=0, help="Take at most so many; 0 is all.")] = 0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds for one review.")] = 60,
     judged: Annotated[Path | None, typer.Option(help="What people said of alarms and misses.")] = None,
-    peers: Annotated[bool, typer.Option("--peers", help="Score checkpatch.pl and regular expressions too.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Score other reviewers that are installed here too.")] = False,
     output: Annotated[TableFormat, typer.Option("--format", help="How to say it.")] = TableFormat.TEXT,
 ) -> None:
     """Review changes whose faults are known, and score what is found and what is said in vain."""
@@ -138,15 +138,16 @@ def evaluate(
     from bot.truth.cases import TruthError, kinds
 
     try:
+        source = tree_for(tree, rev)
         command.run(
             file,
-            tree_for(tree, rev),
+            source,
             kinds(kind),
             jobs=jobs,
             limit=limit,
             patience=patience,
             judgements=judged,
-            others=found_peers(tree) if peers else {},
+            others=found_peers(tree, source) if peers else {},
             output=output.value,
         )
     except (TruthError, FeedError, TreeError) as fault:

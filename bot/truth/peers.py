@@ -1,13 +1,16 @@
-"""Other reviewers of patches, for company: a bot of regular expressions, and what checkpatch.pl is given and says."""
+"""Other reviewers, for company: a bot of regular expressions, and what programs are given and say."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bot.code.facts import functions_of
-from bot.code.world import worlds
-from bot.model import Base, FileDiff, Hunk, Series
+from bot.code.world import wanted_files, worlds
+from bot.model import Base, FileDiff, Hunk, Image, Series, Wanted
 from bot.truth.score import Alarm
 
 _SOURCE = (".c", ".h")
@@ -16,6 +19,8 @@ _WAITS = re.compile(r"synchronize_s?rcu|call_s?rcu|kv?free_rcu|rcu_barrier")
 _PLAIN = re.compile(r"\b(?:h?list_del(?:_init)?|h?list_add(?:_tail|_head)?|list_splice\w*|kv?free)\s*\(")
 _TAKEN_OUT = re.compile(r"\b(?:s?rcu_read_lock|synchronize_s?rcu|call_s?rcu|kv?free_rcu|\w+_rcu)\s*\(")
 _COMPLAINT = re.compile(r"(?P<path>[^:\s]+):(?P<line>\d{1,9}): (?:ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.*)")
+_REMARK = re.compile(r"^(?P<path>[^:\s]+):(?P<line>\d{1,9}):[\d-]+: (?P<text>.*)", re.MULTILINE)
+_NUMBER = re.compile(r"\d+")
 
 
 def by_regex(series: Series) -> tuple[Alarm, ...]:
@@ -23,7 +28,7 @@ def by_regex(series: Series) -> tuple[Alarm, ...]:
 
     Plain list operations and frees that are added where nothing waits, and RCU calls that are taken out.
     """
-    places = _Places(series)
+    places = _Places(states(series, Base())[1])
     said: dict[tuple[str, str, str], Alarm] = {}
     for file in _files(series):
         for hunk in file.hunks:
@@ -51,7 +56,7 @@ def complaints(output: str, series: Series) -> tuple[Alarm, ...]:
 
     All its other remarks are about style, and would make a hit of any patch.
     """
-    places = _Places(series)
+    places = _Places(states(series, Base())[1])
     return tuple(
         Alarm(
             f"checkpatch-{match['type']}",
@@ -88,15 +93,80 @@ def _files(series: Series) -> Iterator[FileDiff]:
         yield from (file for file in patch.files if file.path.endswith(_SOURCE) and not file.binary)
 
 
-class _Places:
-    """The functions of a series' files after it, as its hunks show them."""
+def changed_files(series: Series) -> Wanted:
+    """What a program that reads whole files needs of a tree."""
+    return wanted_files([patch.files for patch in series.patches])
 
-    def __init__(self, series: Series) -> None:
-        drawn = worlds([patch.files for patch in series.patches], Base())
-        images = drawn.after[-1].images if drawn.after else ()
+
+def states(series: Series, base: Base) -> tuple[tuple[Image, ...], tuple[Image, ...]]:
+    """The files of a series before it and after it; fragments where the base does not have them."""
+    drawn = worlds([patch.files for patch in series.patches], base)
+    return drawn.before.images, drawn.after[-1].images if drawn.after else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a program says of a line of a file."""
+
+    program: str
+    path: str
+    line: int
+    text: str
+
+
+def remarks(output: str, program: str) -> tuple[Remark, ...]:
+    """The lines ``path:line:columns: text`` of Coccinelle's report mode."""
+    return tuple(
+        Remark(program, match["path"], int(match["line"]), match["text"]) for match in _REMARK.finditer(output)
+    )
+
+
+def found_by_semgrep(output: str) -> tuple[Remark, ...]:
+    """What ``semgrep scan --json`` found; nothing where it printed no JSON."""
+    try:
+        results = json.loads(output)["results"]
+    except (ValueError, KeyError):
+        return ()
+    return tuple(
+        Remark(one["check_id"].rpartition(".")[2], one["path"], one["end"]["line"], one["extra"]["message"])
+        for one in results
+    )
+
+
+def news(before: tuple[Remark, ...], after: tuple[Remark, ...], images: tuple[Image, ...]) -> tuple[Alarm, ...]:
+    """The remarks that a change brings, as alarms: a text about a function that is there more often than before."""
+    places = _Places(images)
+    old = Counter((remark.program, remark.path, _plain(remark.text)) for remark in before)
+    said: dict[tuple[str, str, str], Alarm] = {}
+    for remark in after:
+        kind = (remark.program, remark.path, _plain(remark.text))
+        old[kind] -= 1
+        if old[kind] < 0:
+            function, line = places.at(remark.path, remark.line)
+            alarm = Alarm(remark.program, remark.path, function, line, remark.text, "file")
+            said.setdefault((remark.program, remark.path, function), alarm)
+    return tuple(said.values())
+
+
+def _plain(text: str) -> str:
+    """The text without the numbers of lines, which a change moves."""
+    return _NUMBER.sub("#", text)
+
+
+class _Places:
+    """The functions of the files of a series after it."""
+
+    def __init__(self, images: tuple[Image, ...]) -> None:
+        self._images = {image.path: image for image in images}
         self._functions = [function for image in images for function in functions_of(image)]
 
     def function(self, path: str, line: int) -> str:
         """The function that a line lies in, "" outside of all."""
         before = [function for function in self._functions if function.path == path and function.line <= line]
         return max(before, key=lambda function: function.line).name if before else ""
+
+    def at(self, path: str, line: int) -> tuple[str, int]:
+        """The function and the file's own line of a line of an image."""
+        image = self._images.get(path)
+        line = image.file_line(line) if image else line
+        return self.function(path, line), line

@@ -12,10 +12,11 @@ from bot.mail import diff
 from bot.mail import patch as patches
 from bot.mail.assembly import assemble
 from bot.mail.parse import parse
-from bot.model import Message, RawMail, Series
+from bot.model import Base, Message, RawMail, Series
 from bot.review import reverse
+from bot.trees.none import NoTree
 from bot.truth.cases import TruthError
-from bot.truth.peers import by_regex, complaints, unified
+from bot.truth.peers import Remark, by_regex, complaints, found_by_semgrep, news, remarks, states, unified
 from tests.journeys.gracewatch import ROOT, gracewatch
 
 HERE = ROOT / "tests" / "data" / "truth"
@@ -51,9 +52,27 @@ def test_only_what_checkpatch_says_of_rcu_counts() -> None:
     assert (alarm.rule, alarm.function) == ("checkpatch-RCU_THING", "widget_remove")
 
 
+def test_a_program_is_heard_of_what_the_change_brings_only() -> None:
+    taken_back = reverse(series("fix.eml"))
+    _, after = states(taken_back, Base())
+    line = next(n for n, text in enumerate(after[0].text.splitlines(), 1) if "kfree" in text)
+    new = Remark("freed", after[0].path, line, f"freed, unlinked on line {line - 1}")
+    (alarm,) = news((), (new,), after)
+    assert (alarm.rule, alarm.function) == ("freed", "widget_remove")
+    moved = Remark("freed", after[0].path, line - 3, f"freed, unlinked on line {line - 4}")
+    assert news((moved,), (new,), after) == ()
+
+
+def test_the_reports_of_coccinelle_and_semgrep_are_read() -> None:
+    assert remarks("init\na/b.c:12:3-9: ERROR: freed\n", "kfree") == (Remark("kfree", "a/b.c", 12, "ERROR: freed"),)
+    told = '{"results": [{"check_id": "x.freed", "path": "a.c", "end": {"line": 3}, "extra": {"message": "why"}}]}'
+    assert found_by_semgrep(told) == (Remark("freed", "a.c", 3, "why"),)
+    assert found_by_semgrep("no such option") == ()
+
+
 def test_peers_that_are_not_there_are_named_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="name a kernel tree with --tree"):
-        peers(str(tmp_path))
+        peers(str(tmp_path), NoTree())
     done = gracewatch("evaluate", str(HERE / "known.tsv"), "--peers")
     assert done.returncode == 2
     assert b"no checkpatch.pl" in done.stderr
