@@ -15,6 +15,7 @@ _GAP_LINE = f"/* {GAP} */"
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|/\*(?:[^*]|\*(?!/))*+\*/|//.*+')
 _DEFINITION = re.compile(r"(?!\w++\s*+:(?!:))[A-Za-z_]")  # a name in column 0 that is no label
 _NAME = re.compile(r"(\w++)\s*+\(")
+_UNTYPED = re.compile(r"[a-z_]\w*+\(")  # a definition whose type stands in the line above
 _AGGREGATE = re.compile(r"(?:typedef\s+|static\s+|const\s+)*+(?:struct|union|enum)\s++\w++\s*+\{?\s*+$")
 
 _DO, _VALUE, _BLOCK = "do {", "struct out_of_sight unseen = {", "if (out_of_sight) {"
@@ -201,7 +202,7 @@ def _opening(section: str) -> str:
         # The list of parameters goes on in the next line, or git cut the header short.
         cut = max(header.rfind(","), header.rfind("(") + 1)
         header = header[:cut] + ")" * (header[:cut].count("(") - header[:cut].count(")"))
-    return header + " {"
+    return f"int {header} {{" if _UNTYPED.match(header) else f"{header} {{"
 
 
 def sections_of(hunks: Sequence[Hunk], *, after: bool = False) -> dict[int, str]:

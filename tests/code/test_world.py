@@ -288,3 +288,11 @@ def test_a_hunk_that_ends_in_a_header_does_not_swallow_what_follows() -> None:
     source = parse(text)
     assert not source.root.has_error, text
     assert len(list(functions(source))) == 2
+
+
+def test_a_hunk_header_without_the_type_above_it_still_opens_a_function() -> None:
+    text = fragment("hub_find(struct hub *hub, int id)", "\tstep();", "}")
+    source = parse(text)
+    assert [source.text(node).startswith("int hub_find(struct hub *hub, int id)") for node in functions(source)] == [
+        True
+    ]
