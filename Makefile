@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs bench lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs bench calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -48,6 +48,11 @@ docs-fresh: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m tests.house.generate
+
+# CASES is a list of known changes, TREE the kernel sources they are laid over; docs/house.md tells of both.
+calibration: $(VENV)/.installed-run
+	$(BIN)/gracewatch evaluate $(CASES) --tree $(TREE) --judged docs/judged.tsv --format calibration > bot/calibration.new
+	mv bot/calibration.new bot/calibration.py
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

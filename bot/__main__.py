@@ -37,6 +37,7 @@ class TableFormat(enum.StrEnum):
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
+    CALIBRATION = "calibration"
 
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file; config/example.toml shows one.")]

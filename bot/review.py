@@ -13,6 +13,7 @@ from bot.code.protection import WorldFacts
 from bot.code.sight import Sight
 from bot.code.spelling import tight
 from bot.code.world import Worlds, wanted_files, worlds
+from bot.confidence import confidence
 from bot.mail import diff
 from bot.model import (
     Base,
@@ -32,8 +33,6 @@ from bot.rule import Code, Excused, Rule
 
 _MAX_MENTIONS = 24
 _MAX_DEFINITIONS = 60
-_HUNK_DISCOUNT = 0.6  # half the evidence is out of sight
-_FUZZ_DISCOUNT = 0.8
 
 
 def wants(series: Series, base: Base) -> Wanted:
@@ -181,6 +180,7 @@ def _fingerprinted(hits: Iterable[tuple[Rule, Hit]]) -> Iterator[tuple[str, tupl
 
 def _findings(series: Series, drawn: Worlds, said: Sequence[_Said]) -> Iterator[Finding]:
     before, final = said[0], said[-1]
+    fuzz = any("fuzz" in note for note in drawn.notes)
     for fingerprint, (rule, hit) in final.hits.items():
         if fingerprint in before.hits:
             continue
@@ -194,7 +194,7 @@ def _findings(series: Series, drawn: Worlds, said: Sequence[_Said]) -> Iterator[
         yield Finding(
             rule=rule.name,
             level=rule.level,
-            confidence=_confidence(drawn, rule, hit, context),
+            confidence=confidence(rule, context, hit.confidence, fuzz=fuzz),
             path=hit.path,
             function=hit.function,
             line=hit.line,
@@ -215,15 +215,6 @@ def _context(drawn: Worlds, hit: Hit) -> Context:
     """What one finding rests on: its own file may be a fragment while the others are whole."""
     image = drawn.after[-1].image(hit.path)
     return Context.HUNK if image is not None and not image.whole else drawn.context
-
-
-def _confidence(drawn: Worlds, rule: Rule, hit: Hit, context: Context) -> float:
-    confidence = hit.confidence if hit.confidence is not None else rule.confidence
-    if context is Context.HUNK and not rule.hunk_proves:
-        confidence *= _HUNK_DISCOUNT
-    if any("fuzz" in note for note in drawn.notes):
-        confidence *= _FUZZ_DISCOUNT
-    return round(confidence, 2)
 
 
 def _patch(series: Series, number: int) -> Patch:
@@ -273,7 +264,7 @@ def suspects(world: World) -> tuple[Finding, ...]:
         Finding(
             rule=rule.name,
             level=rule.level,
-            confidence=hit.confidence if hit.confidence is not None else rule.confidence,
+            confidence=confidence(rule, Context.TREE, hit.confidence),
             path=hit.path,
             function=hit.function,
             line=hit.line,

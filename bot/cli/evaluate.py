@@ -18,7 +18,7 @@ from bot.ports import FeedError, ReviewError, Tree
 from bot.review import reverse
 from bot.reviewer import Reviewer
 from bot.trees.none import NoTree
-from bot.truth import judged, table
+from bot.truth import calibrate, judged, table
 from bot.truth.cases import Kind, Row, Trial, TruthError, read, trials
 from bot.truth.faults import Place, functions, places_wanted
 from bot.truth.score import Judgement, Outcome, Score, alarms
@@ -49,6 +49,8 @@ def run(
             print(table.document(scores))
         case "markdown":
             print(table.markdown(made), end="")
+        case "calibration":
+            print(calibrate.module(calibrate.seen(scores)), end="")
         case _:
             print(table.plain(made), end="")
 

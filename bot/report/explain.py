@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.model import Code, Fields, Page, Text
+from bot.calibration import SEEN
+from bot.model import Code, Context, Fields, Page, Text
 from bot.rule import Example, Rule
 
 
@@ -19,6 +20,7 @@ def page(rule: Rule, *, whole: bool = False) -> Page:
                 ("level", rule.level.value),
                 ("confidence", f"{rule.confidence:g}"),
                 ("source", ", ".join(rule.sources)),
+                *((("in known changes", known),) if (known := _known(rule)) else ()),
             )
         ),
     ]
@@ -29,6 +31,12 @@ def page(rule: Rule, *, whole: bool = False) -> Page:
     ):
         parts += _examples(words, examples, shown)
     return Page(rule.name, parts=tuple(parts))
+
+
+def _known(rule: Rule) -> str:
+    """How often the rule was right where the truth is known: ``hunk 23 of 23, tree 4 of 5``."""
+    counts = ((context, SEEN.get((rule.name, context.value))) for context in Context)
+    return ", ".join(f"{context} {count[0]} of {sum(count)} right" for context, count in counts if count)
 
 
 def _examples(words: str, examples: tuple[Example, ...], shown: int) -> Iterator[Text | Code]:
