@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs bench calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs bench fuzz calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -48,6 +48,10 @@ docs-fresh: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m tests.house.generate
+
+# Each target for so many seconds; with 100 it takes about ten minutes.
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),10)
 
 # CASES is a list of known changes, TREE the kernel sources they are laid over; docs/house.md tells of both.
 calibration: $(VENV)/.installed-run
