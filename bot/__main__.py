@@ -99,20 +99,33 @@ def check(
 
 @app.command()
 def replay(
-    feed: Annotated[str, typer.Argument(help="An mbox, a directory of mail, or a public-inbox archive.")],
+    feed: Annotated[
+        str,
+        typer.Argument(
+            help="An mbox, a directory of mail, an archive; a Message-ID; the address of a list, thread or search."
+        ),
+    ],
     tree: TreeOption = "",
     rev: RevOption = "",
     since: Annotated[datetime | None, typer.Option(help="Pass over mail that was sent before.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Take at most so many mails; 0 is all.")] = 0,
     output: FormatOption = Format.TEXT,
+    config: ConfigOption = None,
 ) -> None:
     """Run a whole archive through the same path as the service, and say what it would have said."""
     from bot.cli import replay as command
+    from bot.feeds.detect import Web
     from bot.ports import FeedError, StoreError, TreeError
+    from config.settings import SettingsError, load
+
+    def web() -> Web:
+        from bot.app import web as configured
+
+        return configured(load(config))
 
     try:
-        command.run(feed, tree, rev, since, limit, as_json=output is Format.JSON)
-    except (FeedError, StoreError, TreeError) as fault:
+        command.run(feed, tree, rev, since, limit, web, as_json=output is Format.JSON)
+    except (FeedError, StoreError, TreeError, SettingsError) as fault:
         fail(str(fault))
 
 

@@ -21,7 +21,7 @@ from bot.catalog import rules
 from bot.chats.console import Console
 from bot.chats.slack import Slack
 from bot.clock import WallClock
-from bot.feeds.detect import feed_at, feed_for
+from bot.feeds.detect import Web, feed_at, feed_for
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
@@ -68,6 +68,12 @@ def archive(settings: Settings) -> Threads:
     """Where threads are fetched from: the lists that are followed on the web, and then the archive of the settings."""
     followed = [feed.url for feed in settings.feeds if feed.on_the_web]
     return Threads([url for url in (*followed, settings.archive.url) if url], Manners(settings.archive.contact))
+
+
+def web(settings: Settings) -> Web:
+    """What may be read over the network: the servers that the settings name."""
+    homes = [url for url in (*(feed.url for feed in settings.feeds), settings.archive.url) if url]
+    return Web(homes, Manners(settings.archive.contact))
 
 
 class App:

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bot.cli.showing import show
 from bot.cli.sitting import sitting, unreadable_line
 from bot.exports.json import document
-from bot.feeds.detect import feed_for
+from bot.feeds.detect import Web, feed_named
 from bot.model import RawMail, Unreadable
 from bot.ports import Feed
 from bot.report import summary
@@ -59,9 +59,14 @@ class Since:
         return (sent if sent.tzinfo else sent.replace(tzinfo=UTC)) < self._since
 
 
-def run(place: str, tree: str, rev: str, since: datetime | None, limit: int, *, as_json: bool) -> None:
-    """Replay a feed and print what was found.  Raises FeedError, TreeError or StoreError."""
-    feed: Feed = feed_for(place)
+def run(
+    place: str, tree: str, rev: str, since: datetime | None, limit: int, web: Callable[[], Web], *, as_json: bool
+) -> None:
+    """Replay a feed and print what was found.  Raises FeedError, TreeError or StoreError.
+
+    ``web`` is asked for only when the place is on the network.
+    """
+    feed: Feed = feed_named(place, web)
     if since is not None:
         feed = Since(feed, since)
     asyncio.run(_run(feed, Reviewer(tree_for(tree, rev)), limit, as_json=as_json))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from yarl import URL
 
 from bot.feeds.directory import Directory
 from bot.feeds.files import STANDARD_INPUT, Files
@@ -12,6 +16,8 @@ from bot.feeds.mbox import Mbox
 from bot.feeds.nntp import Nntp
 from bot.feeds.opening import holds_mbox
 from bot.feeds.public_inbox import PublicInbox, epochs_in, is_bundle, is_repository
+from bot.feeds.search import Search
+from bot.feeds.threads import Thread, Threads, elsewhere
 from bot.feeds.visitor import Manners
 from bot.ports import Feed, FeedError
 
@@ -21,6 +27,15 @@ _KINDS: dict[str, type[Mbox] | type[Directory] | type[PublicInbox]] = {
     "public-inbox": PublicInbox,
 }
 _ADDRESS = re.compile(r"([a-z+]+)://")
+_MESSAGE_ID = re.compile(r"(?:<|id:|mid:)?[^\s<>@/]{1,500}@[^\s<>@]{1,250}>?")
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What may be read over the network, and how: ``homes`` are the addresses of the configured lists, nothing else."""
+
+    homes: Sequence[str]
+    manners: Manners
 
 
 def feed_for(path: str, name: str = "", kind: str = "auto") -> Feed:
@@ -63,3 +78,44 @@ def feed_at(address: str, manners: Manners, *, name: str = "", backlog: int = 0)
     raise FeedError(
         f"{name or address}: {address[:200]!r} cannot be read; write https://host/list/ or nntps://host/group"
     )
+
+
+def feed_named(place: str, web: Callable[[], Web]) -> Feed:
+    """The feed of whatever a person names: a path, a Message-ID, the address of a list, a thread or a search.
+
+    ``web`` is asked for only when the network is needed.  Raises FeedError, also for a server that is not configured.
+    """
+    address = bool(_ADDRESS.match(place))
+    if not address and (not _MESSAGE_ID.fullmatch(place) or Path(place).exists()):
+        return feed_for(place)
+    known = web()
+    lists = [home for home in known.homes if home.startswith("http")]
+    if not address:
+        return Thread(place, Threads(lists, known.manners))
+    if place.startswith(("nntp://", "nntps://")):
+        if _host(place) not in {_host(home) for home in known.homes}:
+            raise elsewhere(place, known.homes)
+        return Nntp(place)
+    return _on_the_web(place, lists, known.manners)
+
+
+def _on_the_web(place: str, lists: Sequence[str], manners: Manners) -> Feed:
+    try:
+        url = URL(place, encoded=True)
+        configured = url.origin() in {URL(home).origin() for home in lists}
+    except ValueError:
+        raise FeedError(f"{place[:200]!r}: is no address; copy it from the archive") from None
+    if not configured:
+        raise elsewhere(place, lists)
+    if "q" in url.query:
+        return Search(place, manners)
+    if "@" in url.path:
+        return Thread(place, Threads(lists, manners))
+    return Lore(str(url.with_query(None).with_fragment(None)), manners, name=place)
+
+
+def _host(address: str) -> str:
+    try:
+        return URL(address, encoded=True).host or ""
+    except ValueError:
+        return ""

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from bot.feeds import xz
 from bot.feeds.splitting import MAX_MAIL_BYTES, Piece, Stream, as_mail, is_mbox, mails, single
@@ -71,6 +71,23 @@ def pieces(path: Path, offset: int = 0, limit: int = MAX_MAIL_BYTES) -> Generato
             whole = single(stream, limit)
             data = None if whole.data is None else as_mail(whole.data, path.name)
             yield Piece(data, whole.start, whole.end)
+
+
+class EndlessError(EOFError):
+    """Packed data from elsewhere unpacks to more than it may."""
+
+
+class Unpacking(gzip.GzipFile):
+    """The bytes of a gzip that came from elsewhere.  Reading on behind ``most`` of them raises EndlessError."""
+
+    def __init__(self, packed: BinaryIO, most: int) -> None:
+        super().__init__(fileobj=packed)
+        self._most = most
+
+    def read1(self, size: int = -1) -> bytes:
+        if self.tell() > self._most:
+            raise EndlessError(f"it unpacks to more than {self._most} bytes")
+        return super().read1(size)
 
 
 def oversize(source: str, piece: Piece, limit: int, position: str) -> Unreadable:

@@ -6,13 +6,14 @@ import asyncio
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from urllib.parse import unquote
 
 from yarl import URL
 
 from bot.feeds.atom import is_id
 from bot.feeds.lore import escaped
+from bot.feeds.opening import EndlessError, Unpacking
 from bot.feeds.splitting import MAX_MAIL_BYTES, mails
 from bot.feeds.visitor import Answer, Manners, Visitor
 from bot.model import RawMail, Unreadable
@@ -23,6 +24,15 @@ _MOST_BYTES = 128 << 20
 _MOST_MAILS = 2000
 _AT_ONCE = 2
 _REDIRECTOR = "r"  # a name that leads to whatever list has the mail
+
+
+def elsewhere(address: str, homes: Sequence[str]) -> FeedError:
+    """What is said of an address on a server that is not configured, and so is not asked."""
+    hosts = ", ".join(sorted({str(URL(home).host) for home in homes}))
+    return FeedError(
+        f"{address[:200]!r}: is on a server that is not configured, and not asked; "
+        f"give the Message-ID, or an address on {hosts}"
+    )
 
 
 class Threads:
@@ -75,11 +85,7 @@ class Threads:
             raise FeedError(f"{address[:200]!r}: is no address; copy it from the archive") from None
         here = [home for home in self.urls if URL(home).origin() == origin]
         if not here:
-            hosts = ", ".join(sorted({str(URL(home).host) for home in self.urls}))
-            raise FeedError(
-                f"{address[:200]!r}: is on a server that is not configured, and not asked; "
-                f"give the Message-ID, or an address on {hosts}"
-            )
+            raise elsewhere(address, self.urls)
         at = next((place for place, name in enumerate(names) if "@" in name and is_id(name)), 0)
         if not at:
             raise FeedError(f"{address[:200]!r}: names no mail; copy the address of one, with its Message-ID")
@@ -90,19 +96,41 @@ class Threads:
     def _mails(self, home: str, packed: bytes) -> tuple[RawMail | Unreadable, ...]:
         """The mails of a packed mbox, as many as a thread may have."""
         found: list[RawMail | Unreadable] = []
+        longer = Unreadable(home, "the thread is too long", "fetch the rest of it by hand")
         try:
             if not packed:
                 raise EOFError("it is empty")  # noqa: TRY301  one of the ways in which it is damaged
-            with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            with Unpacking(io.BytesIO(packed), _MOST_BYTES) as stream:
                 for piece in mails(stream, 0, self._limit):
-                    if piece.end > _MOST_BYTES or len(found) == _MOST_MAILS:
-                        found.append(Unreadable(home, "the thread is too long", "fetch the rest of it by hand"))
+                    if len(found) == _MOST_MAILS:
+                        found.append(longer)
                         break
                     if piece.data is None:
                         reason = f"more than the {self._limit} bytes that a mail may have"
                         found.append(Unreadable(home, reason, "read it by hand"))
                     else:
                         found.append(RawMail(home, "", piece.data))
+        except EndlessError:
+            found.append(longer)
         except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
             raise FeedError(f"{home}: the thread came damaged: {fault}; ask again") from None
         return tuple(found)
+
+
+class Thread:
+    """The feed of one thread, by the Message-ID or the address of any of its mails.  It is always given whole."""
+
+    def __init__(self, wanted: str, threads: Threads) -> None:
+        self.name = wanted
+        self._threads = threads
+
+    async def since(self, position: str) -> AsyncGenerator[RawMail | Unreadable, None]:  # noqa: ARG002
+        """As in ports.Feed."""
+        found = await self._threads.fetch(self.name)
+        if not found:
+            raise FeedError(f"{self.name[:200]}: no configured archive has it; check the id")
+        for item in found:
+            yield item
+
+    async def count(self, position: str) -> int | None:  # noqa: ARG002  not known without fetching
+        return None

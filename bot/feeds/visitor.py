@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import email.utils
+import io
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import BinaryIO
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -22,6 +24,7 @@ from bot.ports import FeedError
 _REDIRECTS = 3
 _CHUNK = 1 << 16
 _LONGEST_REST = 6 * 3600.0
+_LONGEST_SAVE = 3600.0  # for an answer that a server makes while it sends it
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
@@ -83,12 +86,10 @@ class Visitor:
         left = self._rests_until - time.monotonic()
         if left > 0:
             raise FeedError(f"{self.name}: {self._why}; asked again in {left:.0f} seconds")
-        timeout = aiohttp.ClientTimeout(total=self._manners.answer_within)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=_Resolver(), limit=1),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": self._manners.user_agent},
-            timeout=timeout,
         ) as session:
             yield Visit(self, session, self._manners)
 
@@ -97,6 +98,17 @@ class Visitor:
         seconds = min(seconds, _LONGEST_REST)
         self._rests_until, self._why = time.monotonic() + seconds, why
         return FeedError(f"{self.name}: {why}; it is left alone for {seconds:.0f} seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for: of a content type like ``kind``, at most ``limit`` bytes, into a file when there is one."""
+
+    kind: str
+    limit: int
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    into: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,16 @@ class Visit:
         The status is 200, 304 or 404.  Failures that may pass are tried again, after as long as the server says.
         Raises FeedError.
         """
+        return await self._asked(path, _Request(kind, limit, headers=validators or {}))
+
+    async def save(self, path: str, kind: str, limit: int, into: BinaryIO) -> Answer:
+        """What the server answers to a POST, written into a file: it may be long, and long in the making.
+
+        As ``get`` otherwise; an answer of 200 has its body in the file, or None for it when it is too large.
+        """
+        return await self._asked(path, _Request(kind, limit, "POST", into=into))
+
+    async def _asked(self, path: str, request: _Request) -> Answer:
         address = URL(f"{self.visitor.home}{path}", encoded=True)
         waiting = AsyncRetrying(
             retry=retry_if_exception_type(_PassingError),
@@ -121,7 +143,7 @@ class Visit:
             reraise=True,
         )
         try:
-            return await waiting(self._followed, address, kind, limit, validators or {})
+            return await waiting(self._followed, address, request)
         except _PassingError as fault:
             if fault.retry_after:
                 raise self.visitor.rest(fault.retry_after, str(fault)) from None
@@ -133,13 +155,19 @@ class Visit:
         asked = fault.retry_after if isinstance(fault, _PassingError) else 0.0
         return asked + wait_random_exponential(self.manners.first_pause, self.manners.longest_pause)(state)
 
-    async def _followed(self, address: URL, kind: str, limit: int, validators: Mapping[str, str]) -> Answer:
+    async def _followed(self, address: URL, request: _Request) -> Answer:
         """The answer, of another place on the same server when it says so."""
         for _ in range(_REDIRECTS + 1):
             try:
-                async with self.session.get(address, allow_redirects=False, headers=validators) as response:
+                async with self.session.request(
+                    request.method,
+                    address,
+                    allow_redirects=False,
+                    headers=request.headers,
+                    timeout=self._timeout(request),
+                ) as response:
                     if response.status not in _MOVED:
-                        return await self._answer(response, kind, limit)
+                        return await self._answer(response, request)
                     target = self._target(address, response.headers.get("Location", ""))
             except InsideError as fault:
                 raise FeedError(f"{self.visitor.name}: {fault}") from None
@@ -152,6 +180,12 @@ class Visit:
             address = target
         raise FeedError(f"{self.visitor.name}: it sends us in circles; check the address")
 
+    def _timeout(self, request: _Request) -> aiohttp.ClientTimeout:
+        within = self.manners.answer_within
+        if request.into is None:
+            return aiohttp.ClientTimeout(total=within)
+        return aiohttp.ClientTimeout(total=_LONGEST_SAVE, sock_connect=within, sock_read=within)
+
     def _target(self, address: URL, location: str) -> URL:
         try:
             target = address.join(URL(location, encoded=True))
@@ -163,7 +197,7 @@ class Visit:
             raise FeedError(f"{self.visitor.name}: it sends us away to {where!r}; name that address if you trust it")
         return target
 
-    async def _answer(self, response: aiohttp.ClientResponse, kind: str, limit: int) -> Answer:
+    async def _answer(self, response: aiohttp.ClientResponse, request: _Request) -> Answer:
         if response.status in _PASSING:
             raise self._later(response)
         if response.status in {304, 404}:
@@ -173,17 +207,19 @@ class Visit:
                 f"{self.visitor.name}: the server says {response.status} {(response.reason or '')[:80]}; "
                 "check the address, and that archive.contact tells who asks"
             )
-        if not response.content_type.startswith(kind):
-            raise self._another(response.content_type, kind)
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            body += chunk
-            if len(body) > limit:
-                response.close()
-                return Answer(200, None)
+        if not response.content_type.startswith(request.kind):
+            raise self._another(response.content_type, request.kind)
         headers = response.headers
         pairs = (("If-None-Match", headers.get("ETag")), ("If-Modified-Since", headers.get("Last-Modified")))
-        return Answer(200, bytes(body), {name: value for name, value in pairs if value})
+        answer = Answer(200, validators={name: value for name, value in pairs if value})
+        if request.into is not None:
+            request.into.seek(0)
+            request.into.truncate()
+            whole = await _copied(response, request.into, request.limit)
+            return answer if whole else replace(answer, body=None)
+        with io.BytesIO() as body:
+            whole = await _copied(response, body, request.limit)
+            return replace(answer, body=body.getvalue() if whole else None)
 
     def _later(self, response: aiohttp.ClientResponse) -> Exception:
         why = f"the server says {response.status} {(response.reason or '')[:80]}".rstrip()
@@ -200,6 +236,16 @@ class Visit:
                 "check it, and mirror the archive with git if this goes on",
             )
         return FeedError(f"{self.visitor.name}: the server gives {given[:80]!r}, not {kind}; check the address")
+
+
+async def _copied(response: aiohttp.ClientResponse, into: BinaryIO, limit: int) -> bool:
+    """Copy a body; False, and nothing more is read, when it is larger than the limit."""
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        into.write(chunk)
+        if into.tell() > limit:
+            response.close()
+            return False
+    return True
 
 
 def retry_after(value: str, now: datetime) -> float:

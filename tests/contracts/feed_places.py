@@ -6,21 +6,14 @@ import gzip
 import lzma
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-import ezpi
-
 from bot.feeds.directory import Directory
 from bot.feeds.files import Files
-from bot.feeds.lore import Lore
 from bot.feeds.mbox import Mbox
-from bot.feeds.nntp import Nntp
 from bot.feeds.public_inbox import PublicInbox
 from bot.feeds.visitor import Manners
 from bot.ports import Feed
@@ -48,13 +41,21 @@ class Place(Protocol):
     def path(self) -> Path | str: ...
 
     def put(self, data: bytes) -> None: ...
+    def put_many(self, mails: Iterable[bytes]) -> None: ...
     def feed(self) -> Feed: ...
     def destroy(self) -> None: ...
     def close(self) -> None: ...
 
 
 class Lasting:
-    """A place that needs no ending."""
+    """A place that needs no ending, and takes one mail after the other."""
+
+    def put(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def put_many(self, mails: Iterable[bytes]) -> None:
+        for data in mails:
+            self.put(data)
 
     def close(self) -> None:
         """Its folder goes with the test."""
@@ -167,110 +168,3 @@ class GitPlace(Lasting):
 
     def destroy(self) -> None:
         shutil.rmtree(self.path)
-
-
-class ArchivePlace(Lasting):
-    """A real public-inbox, filled by its own delivery agent."""
-
-    LIST = "kvm@lists.example.org"
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "inbox"
-        self.env = {
-            **os.environ,
-            "HOME": str(folder),
-            "ORIGINAL_RECIPIENT": self.LIST,
-            "PI_CONFIG": str(folder / "config"),
-        }
-        self.run("public-inbox-init", "-V2", "-L", "full", "kvm", str(self.path), "http://127.0.0.1/kvm", self.LIST)
-        self.run("git", "config", "--file", str(folder / "config"), "publicinboxmda.spamcheck", "none")
-
-    def run(self, *words: str, stdin: bytes = b"") -> str:
-        done = subprocess.run(words, input=stdin, capture_output=True, check=True, env=self.env)
-        return done.stdout.decode()
-
-    def put(self, data: bytes) -> None:
-        self.run("public-inbox-mda", "--no-precheck", stdin=data)
-
-    def feed(self) -> Feed:
-        return PublicInbox(self.path, name="kvm", limit=LIMIT)
-
-    def destroy(self) -> None:
-        shutil.rmtree(self.path)
-
-
-class ServedPlace(ArchivePlace):
-    """A real public-inbox behind its own server, which can be stopped and started."""
-
-    GROUP = "org.example.kvm"
-    server: subprocess.Popen[bytes] | None = None
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.inbox = folder / "inbox"
-        self.run("git", "config", "--file", str(folder / "config"), "publicinbox.kvm.newsgroup", self.GROUP)
-        self.log = folder / "server.log"
-        self.http, self.nntp = _free_port(), _free_port()
-        self.start()
-
-    def put_many(self, mails: Iterable[bytes]) -> None:
-        """Many mails at once, as an importer does it."""
-        for data in mails:
-            ezpi.add_rfc822_v2(str(self.inbox), data)
-        self.run("public-inbox-index", "--no-fsync", str(self.inbox))
-
-    def start(self) -> None:
-        listen = ("-l", f"http://127.0.0.1:{self.http}", "-l", f"nntp://127.0.0.1:{self.nntp}", "-W0")
-        with self.log.open("ab") as log:
-            self.server = subprocess.Popen(
-                ("public-inbox-netd", *listen), env=self.env, stdout=log, stderr=log, start_new_session=True
-            )
-        end = time.monotonic() + 30
-        for port in (self.http, self.nntp):
-            while not _answers(port):
-                assert self.server.poll() is None, self.log.read_text()
-                assert time.monotonic() < end, "public-inbox-netd does not listen"
-                time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self.server is not None:
-            self.server.terminate()
-            self.server.wait(30)
-            self.server = None
-
-    def destroy(self) -> None:
-        self.stop()
-
-    def close(self) -> None:
-        self.stop()
-
-
-class LorePlace(ServedPlace):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.path = f"http://127.0.0.1:{self.http}/kvm/"  # type: ignore[assignment]
-
-    def feed(self) -> Feed:
-        return Lore(str(self.path), HASTY, name="kvm", limit=LIMIT)
-
-
-class NntpPlace(ServedPlace):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.path = f"nntp://127.0.0.1:{self.nntp}/{self.GROUP}"  # type: ignore[assignment]
-
-    def feed(self) -> Feed:
-        return Nntp(str(self.path), name="kvm", limit=LIMIT)
-
-
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from archive_places import ArchivePlace, LorePlace, NntpPlace
 from feed_places import (
     HASTY,
     LIMIT,
-    ArchivePlace,
     DirectoryPlace,
     FilesPlace,
     GitPlace,
     GzipPlace,
-    LorePlace,
     MaildirPlace,
     MboxDirectoryPlace,
     MboxPlace,
-    NntpPlace,
     Place,
     XzPlace,
     mail,
@@ -67,23 +65,20 @@ async def numbers(feed: Feed, position: str = "") -> list[str]:
 
 
 async def test_the_beginning_gives_every_mail_oldest_first(place: Place) -> None:
-    for number in range(1, 6):
-        place.put(mail(number))
+    place.put_many(mail(number) for number in range(1, 6))
     assert await numbers(place.feed()) == [f"mail {number}" for number in range(1, 6)]
 
 
 async def test_a_mail_comes_with_its_own_bytes(place: Place) -> None:
     text = "a tab\there, blanks   \n\n> quoted\n\n\tif (a)\n"
-    place.put(mail(1, text))
-    place.put(mail(2))
+    place.put_many([mail(1, text), mail(2)])
     first = (await items(place.feed()))[0]
     assert isinstance(first, RawMail)
     assert first.data.partition(b"\n\n")[2] == text.encode()
 
 
 async def test_each_position_gives_what_comes_after_it(place: Place) -> None:
-    for number in range(1, 4):
-        place.put(mail(number))
+    place.put_many(mail(number) for number in range(1, 4))
     taken = await items(place.feed())
     rests = [await numbers(place.feed(), item.position) for item in taken]
     assert rests == [["mail 2", "mail 3"], ["mail 3"], []]
@@ -112,17 +107,14 @@ async def test_an_empty_place_has_no_mail(place: Place) -> None:
 
 
 async def test_the_count_is_what_comes(place: Place) -> None:
-    for number in range(1, 4):
-        place.put(mail(number))
+    place.put_many(mail(number) for number in range(1, 4))
     first = (await items(place.feed()))[0].position
     assert await place.feed().count("") == 3
     assert await place.feed().count(first) == 2
 
 
 async def test_a_mail_that_is_too_large_is_said_so_and_the_others_come(place: Place) -> None:
-    place.put(mail(1))
-    place.put(mail(2, "x" * 70 + "\n" + "a longer line\n" * LIMIT))
-    place.put(mail(3))
+    place.put_many([mail(1), mail(2, "x" * 70 + "\n" + "a longer line\n" * LIMIT), mail(3)])
     taken = await items(place.feed())
     assert [type(item) for item in taken] == [RawMail, Unreadable, RawMail]
     assert isinstance(taken[1], Unreadable)
@@ -146,8 +138,7 @@ async def test_a_place_that_is_gone_is_a_feed_error_with_its_name_and_a_cure(pla
 
 
 async def test_a_feed_that_is_left_early_leaves_nothing_behind(place: Place) -> None:
-    for number in range(1, 4):
-        place.put(mail(number))
+    place.put_many(mail(number) for number in range(1, 4))
     async for item in place.feed().since(""):
         assert isinstance(item, RawMail)
         break

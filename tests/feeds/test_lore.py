@@ -18,7 +18,8 @@ from bot.ports import Feed, FeedError
 
 sys.path.append(str(Path(__file__).parents[1] / "contracts"))
 
-from feed_places import HASTY, LorePlace, NntpPlace, ServedPlace
+from archive_places import LorePlace, NntpPlace, ServedPlace
+from feed_places import HASTY
 
 pytestmark = [
     pytest.mark.archive,
@@ -116,9 +117,9 @@ async def test_a_server_that_dies_while_it_is_read_is_gone_on_with(place: Served
 async def test_at_the_beginning_only_the_newest_are_taken_and_then_what_follows(place: ServedPlace) -> None:
     place.put_many([at(number) for number in range(60)])
     feed = (
-        Lore(str(place.path), HASTY, name="kvm", backlog=10)
+        Lore(place.url, HASTY, name="kvm", backlog=10)
         if isinstance(place, LorePlace)
-        else Nntp(str(place.path), name="kvm", backlog=10)
+        else Nntp(place.news, name="kvm", backlog=10)
     )
     subjects, said, position = await read(feed)
     assert subjects == names(*range(50, 60))
@@ -182,14 +183,14 @@ async def test_lines_that_begin_with_from_or_a_dot_come_as_they_were_written(pla
 
 async def test_an_inbox_that_is_not_there_is_said_so(lore: LorePlace) -> None:
     with pytest.raises(FeedError, match=r"there is no inbox at .*/nope/; check the path"):
-        await read(Lore(str(lore.path).replace("kvm", "nope"), HASTY, name="kvm"))
+        await read(Lore(lore.url.replace(lore.inbox_name, "nope"), HASTY, name="kvm"))
 
 
 async def test_a_newsgroup_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     place = NntpPlace(tmp_path)
     try:
         with pytest.raises(FeedError, match=r"the server has no group 'no.such.group'.*check the path"):
-            await read(Nntp(f"nntp://127.0.0.1:{place.nntp}/no.such.group", name="kvm"))
+            await read(Nntp(place.news.replace(place.group, "no.such.group"), name="kvm"))
     finally:
         place.close()
 
@@ -207,15 +208,15 @@ async def test_a_news_server_that_was_rebuilt_is_read_again(tmp_path: Path) -> N
 
 async def test_a_thread_is_fetched_by_the_id_or_the_address_of_any_of_its_mails(lore: LorePlace) -> None:
     lore.put_many([at(1), at(2, parent="at-1@example.org"), at(3, parent="at-2@example.org"), at(9)])
-    threads = Threads([str(lore.path)], HASTY)
+    threads = Threads([lore.url], HASTY)
     for wanted in (
         "at-2@example.org",
         "<at-3@example.org>",
         "id:at-1@example.org",
-        f"{lore.path}at-2@example.org/",
-        f"{lore.path}at-2@example.org/T/#u",
-        f"{lore.path}at-2%40example.org/t.mbox.gz",
-        str(lore.path).replace("/kvm/", "/r/at-2@example.org/"),
+        f"{lore.url}at-2@example.org/",
+        f"{lore.url}at-2@example.org/T/#u",
+        f"{lore.url}at-2%40example.org/t.mbox.gz",
+        lore.url.replace(f"/{lore.inbox_name}/", "/r/at-2@example.org/"),
     ):
         found = [item.data for item in await threads.fetch(wanted) if isinstance(item, RawMail)]
         subjects = sorted(re.findall(rb"^Subject: (\S+)$", b"\n".join(found), re.MULTILINE))
@@ -224,13 +225,13 @@ async def test_a_thread_is_fetched_by_the_id_or_the_address_of_any_of_its_mails(
 
 async def test_a_thread_that_no_archive_has_is_empty(lore: LorePlace) -> None:
     lore.put_many([at(1)])
-    assert await Threads([str(lore.path)], HASTY).fetch("nobody@example.org") == ()
+    assert await Threads([lore.url], HASTY).fetch("nobody@example.org") == ()
 
 
 async def test_an_address_on_another_server_is_not_asked(lore: LorePlace) -> None:
-    for other in ("https://lore.example.org/kvm/at-1@example.org/", str(lore.path).replace("http:", "https:") + "a@b"):
+    for other in ("https://lore.example.org/kvm/at-1@example.org/", lore.url.replace("http:", "https:") + "a@b"):
         with pytest.raises(FeedError, match=r"not configured, and not asked"):
-            await Threads([str(lore.path)], HASTY).fetch(other)
+            await Threads([lore.url], HASTY).fetch(other)
 
 
 @pytest.mark.parametrize("wanted", ["", "what is this", "../../etc/passwd", "@", "http://[", "https://"])

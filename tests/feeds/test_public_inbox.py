@@ -15,7 +15,8 @@ from bot.ports import Feed, FeedError
 
 sys.path.append(str(Path(__file__).parents[1] / "contracts"))
 
-from feed_places import ArchivePlace, GitPlace, mail
+from archive_places import ArchivePlace
+from feed_places import GitPlace, mail
 
 
 @pytest.fixture
@@ -186,8 +187,7 @@ async def test_a_folder_without_an_archive_is_a_feed_error(tmp_path: Path) -> No
 @pytest.mark.skipif(not shutil.which("public-inbox-mda"), reason="public-inbox is not installed")
 async def test_a_real_archive_that_removes_and_then_purges_a_mail_loses_no_other(tmp_path: Path) -> None:
     archive = ArchivePlace(tmp_path)
-    for number in (1, 2, 3):
-        archive.put(mail(number))
+    archive.put_many(mail(number) for number in (1, 2, 3))
     subjects, _, position = await read(archive.feed())
     assert subjects == ["mail 1", "mail 2", "mail 3"]
 
@@ -196,7 +196,7 @@ async def test_a_real_archive_that_removes_and_then_purges_a_mail_loses_no_other
     subjects, said, position = await read(archive.feed(), position)
     assert (subjects, said) == (["mail 4"], [])
 
-    archive.run("public-inbox-purge", str(archive.path), stdin=mail(2))
+    archive.run("public-inbox-purge", str(archive.inbox), stdin=mail(2))
     archive.put(mail(5))
     subjects, said, position = await read(archive.feed(), position)
     assert subjects[-2:] == ["mail 4", "mail 5"]

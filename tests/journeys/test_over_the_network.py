@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mailbox
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.journeys.gracewatch import EXAMPLES, Watched, at_work, gracewatch
 
 sys.path.append(str(Path(__file__).parents[1] / "contracts"))
 
-from feed_places import ServedPlace
+from archive_places import ServedPlace
 
 pytestmark = [
     pytest.mark.archive,
@@ -31,9 +32,7 @@ CONTACT = "tests@example.org"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[ServedPlace]:
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    made = ServedPlace(folder)
+    made = ServedPlace(tmp_path)
     yield made
     made.close()
 
@@ -51,15 +50,11 @@ def id_in(mail: bytes) -> str:
     return mail.lower().partition(b"message-id: <")[2].partition(b">")[0].decode()
 
 
-def url(place: ServedPlace) -> str:
-    return f"http://127.0.0.1:{place.http}/kvm/"
-
-
 def three_feeds(place: ServedPlace) -> dict[str, str]:
     feeds = [
         {"name": "mirror", "path": str(place.inbox)},
-        {"name": "web", "url": url(place)},
-        {"name": "news", "url": f"nntp://127.0.0.1:{place.nntp}/{place.GROUP}"},
+        {"name": "web", "url": place.url},
+        {"name": "news", "url": place.news},
     ]
     return {
         "GRACEWATCH_FEEDS": json.dumps(feeds),
@@ -120,12 +115,26 @@ def configured(folder: Path, **archive: str) -> str:
 def test_a_thread_is_checked_by_its_id_and_by_its_address(place: ServedPlace, tmp_path: Path) -> None:
     mails = series("v1.mbox")
     place.put_many(mails)
-    config = configured(tmp_path, url=url(place), contact=CONTACT)
+    config = configured(tmp_path, url=place.url, contact=CONTACT)
     by_file = gracewatch("check", "--tree", TREE, str(EXAMPLES / "kvm/v1.mbox"))
     assert b"kvm_device_release()" in by_file.stdout
-    for wanted in (id_in(mails[-1]), f"<{id_in(mails[0])}>", f"{url(place)}{id_in(mails[0])}/T/#u"):
+    for wanted in (id_in(mails[-1]), f"<{id_in(mails[0])}>", f"{place.url}{id_in(mails[0])}/T/#u"):
         done = gracewatch("check", "--config", config, "--tree", TREE, wanted)
         assert (done.returncode, done.stdout, done.stderr) == (1, by_file.stdout, b""), wanted
+
+
+def test_a_list_a_search_and_a_thread_are_replayed_from_their_addresses(place: ServedPlace, tmp_path: Path) -> None:
+    mails = series("v1.mbox")
+    place.put_many(mails)
+    config = configured(tmp_path, url=place.url, contact=CONTACT)
+    for wanted in (place.url, f"{place.url}?q=dfn:kvm_main.c&t=1", id_in(mails[0])):
+        done = gracewatch("replay", "--config", config, "--tree", TREE, wanted)
+        assert (done.returncode, done.stderr) == (0, b""), wanted
+        assert b"kvm_device_release()" in done.stdout, wanted
+        assert re.search(rb"messages:? +%d\n" % len(mails), done.stdout), done.stdout
+    away = gracewatch("replay", "--config", config, "https://lore.example.org/kvm/?q=x")
+    assert away.returncode == 2
+    assert b"is on a server that is not configured, and not asked" in away.stderr
 
 
 @pytest.mark.parametrize(
@@ -139,7 +148,7 @@ def test_a_thread_is_checked_by_its_id_and_by_its_address(place: ServedPlace, tm
 def test_a_thread_that_cannot_be_had_is_said_so(
     place: ServedPlace, tmp_path: Path, wanted: str, contact: str, reason: str
 ) -> None:
-    done = gracewatch("check", "--config", configured(tmp_path, url=url(place), contact=contact), wanted)
+    done = gracewatch("check", "--config", configured(tmp_path, url=place.url, contact=contact), wanted)
     assert done.returncode == 2
     assert reason in done.stderr.decode()
     assert b"Traceback" not in done.stderr
@@ -150,7 +159,7 @@ async def test_people_in_chat_check_a_thread_that_came_in_by_no_feed(place: Serv
     place.put_many(mails)
     feed = tmp_path / "feed"
     feed.mkdir()
-    others = {"GRACEWATCH_ARCHIVE_URL": url(place), "GRACEWATCH_ARCHIVE_CONTACT": CONTACT}
+    others = {"GRACEWATCH_ARCHIVE_URL": place.url, "GRACEWATCH_ARCHIVE_CONTACT": CONTACT}
     async with at_work(tmp_path / "state", feed, TREE, others=others) as service:
         await until_messages(service, 0)
 
@@ -163,7 +172,7 @@ async def test_people_in_chat_check_a_thread_that_came_in_by_no_feed(place: Serv
             while not await service.counts():
                 await asyncio.sleep(0.05)
         assert "kvm_device_release()" in await say(f"check {id_in(mails[0])}")
-        assert "kvm_device_release()" in await say(f"check {url(place)}{id_in(mails[0])}/")
+        assert "kvm_device_release()" in await say(f"check {place.url}{id_in(mails[0])}/")
         assert "no configured archive has it." in await say("check nobody@example.org")
         assert "not configured, and not asked" in await say("check https://lore.example.org/kvm/a@example.org/")
         place.stop()
