@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs bench fuzz calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs bench fuzz sbom vulnerabilities calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -53,6 +53,18 @@ docs: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),10)
 
+# The tools of these two are in an environment of their own: what we ship is looked at, not what looks at it.
+.venv-audit/.installed: requirements-audit.lock
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r requirements-audit.lock
+	@touch $@
+
+sbom: .venv-audit/.installed
+	.venv-audit/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-file sbom.json
+
+vulnerabilities: .venv-audit/.installed
+	.venv-audit/bin/pip-audit --requirement requirements.lock --disable-pip --progress-spinner off
+
 # CASES is a list of known changes, TREE the kernel sources they are laid over; docs/house.md tells of both.
 calibration: $(VENV)/.installed-run
 	$(BIN)/gracewatch evaluate $(CASES) --tree $(TREE) --judged docs/judged.tsv --format calibration > bot/calibration.new
@@ -61,7 +73,8 @@ calibration: $(VENV)/.installed-run
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	printf 'pip-audit\ncyclonedx-bom\n' | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-audit.lock
 	echo hatchling | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-build.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-audit sbom.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
