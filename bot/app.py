@@ -19,13 +19,13 @@ import structlog
 
 from bot.catalog import rules
 from bot.chats.console import Console
-from bot.chats.slack import Slack
+from bot.chats.slack import Http, Slack, Socket
 from bot.clock import WallClock
 from bot.feeds.detect import Web, feed_at, feed_for
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
-from bot.model import Ask, Reply
+from bot.model import Ask, Page, Reply
 from bot.ports import Chat, ChatError, FeedError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
@@ -33,16 +33,20 @@ from bot.reviewer import Reviewer
 from bot.store import SqlStore
 from bot.trees.detect import tree_for
 from config.settings import Feed, Settings
+from config.settings import Slack as SlackSettings
 from handlers.asked import asked
 from handlers.delivery_due import delivery_due, interrupted
 from handlers.doors import Doors
+from handlers.link_shared import link_shared
 from handlers.mail_arrived import Arrival
+from handlers.pace import Pace
 from handlers.poll_due import poll_due
 from handlers.series_settled import Place, series_settled
 
 LOG = structlog.get_logger("gracewatch")
 _LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
 _DRAIN_SECONDS = 10.0
+_REPAIR_SECONDS = 60.0  # how often a chat that does not let us in is tried again
 
 
 def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
@@ -51,10 +55,19 @@ def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
     if settings.console.enabled:
         found.append((Console(out), "console"))
     slack = settings.slack
-    if slack.bot_token and slack.app_token:
-        tokens = (slack.bot_token.get_secret_value(), slack.app_token.get_secret_value())
-        found.append((Slack(*tokens, channels=(slack.channel,), api_url=slack.api_url), slack.channel))
+    if slack.bot_token and (connection := _connection(slack)):
+        token = slack.bot_token.get_secret_value()
+        found.append((Slack(token, connection, channels=(slack.channel,), api_url=slack.api_url), slack.channel))
     return tuple(found)
+
+
+def _connection(slack: SlackSettings) -> Socket | Http | None:
+    """How Slack reaches us, None when it cannot."""
+    if slack.mode == "http" and slack.signing_secret:
+        return Http(slack.signing_secret.get_secret_value(), slack.http_host, slack.http_port)
+    if slack.mode == "socket" and slack.app_token:
+        return Socket(slack.app_token.get_secret_value())
+    return None
 
 
 def source(settings: Settings, feed: Feed) -> Source:
@@ -90,6 +103,7 @@ class App:
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()
+        self.pace = Pace()
         self.health = Health(self.store, [chat for chat, _ in told], self.figures)
         self._stop = asyncio.Event()
 
@@ -141,7 +155,7 @@ class App:
             await series_settled(self.store, clock, self.review, self.places, self.figures, going_on)
 
         async def deliver() -> None:
-            await delivery_due(self.store, clock, self.chats, self.figures, going_on)
+            await delivery_due(self.store, clock, self.chats, self.figures, self.pace, going_on)
 
         def poller(feed: Feed) -> None:
             async def poll() -> None:
@@ -188,11 +202,17 @@ class App:
         async def answer(ask: Ask) -> Reply | None:
             return await asked(ask, self.doors())
 
-        try:
-            await chat.listen(answer)
-        except ChatError as fault:
-            self.health.note(f"listening in {chat.name}", str(fault))
-            LOG.error("a chat cannot be listened to", chat=chat.name, reason=str(fault))  # noqa: TRY400  it is said
+        async def linked(address: str) -> Page | None:
+            return await link_shared(address, self.store)
+
+        while True:
+            self.health.note(f"listening in {chat.name}", "")
+            try:
+                await chat.listen(answer, linked)
+            except ChatError as fault:
+                self.health.note(f"listening in {chat.name}", str(fault))
+                LOG.error("a chat cannot be listened to", chat=chat.name, reason=str(fault))  # noqa: TRY400  it is said
+            await asyncio.sleep(_REPAIR_SECONDS)
 
     def doors(self) -> Doors:
         return Doors(self.store, rules, self.review, self.about, self.archive)

@@ -42,6 +42,11 @@ FIGURES: Mapping[str, Figure] = {
     "findings": Figure(Counter, "Findings of reviews, told in chat or held back.", ("rule", "level")),
     "deliveries": Figure(Counter, "Pages for a chat that were sent, queued again or gave-up.", ("chat", "state")),
     "rate_limited": Figure(Counter, "Times that a chat asked us to wait (Slack: status 429).", ("chat",)),
+    "refused": Figure(
+        Counter,
+        "Times that a chat did not take a page, by why: trouble, wait, access, channel, gone or content.",
+        ("chat", "why"),
+    ),
     "jobs_failed": Figure(Counter, "Runs of a job that ended in an error; the log says why.", ("job",)),
     "stored": Figure(
         Gauge, "How much the database holds: mails, series, findings; series and deliveries by state, too.", ("kind",)

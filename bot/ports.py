@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -79,22 +80,50 @@ class ReviewError(Exception):
 Reviewing: TypeAlias = Callable[[Series], Awaitable[Review]]
 
 
-class ChatError(Exception):
-    """A chat did not take a page.  ``retry_after`` is how long it asked us to wait; ``final``: never try again."""
+class Cause(enum.StrEnum):
+    """Why a chat did not take a page; what is counted under ``refused``."""
 
-    def __init__(self, reason: str, *, retry_after: timedelta | None = None, final: bool = False) -> None:
+    TROUBLE = "trouble"  # it did not answer, or not as it should
+    WAIT = "wait"  # it asked us to wait
+    ACCESS = "access"  # it does not let us in: an operator must mend tokens or permissions
+    CHANNEL = "channel"  # it does not let us speak there: somebody must mend the channel or our place in it
+    GONE = "gone"  # the message that was to be edited or answered was deleted
+    CONTENT = "content"  # it will never take this page
+
+
+class ChatError(Exception):
+    """A chat did not take a page; the message says why and the cure.
+
+    ``retry_after`` is how long it asked us to wait; ``final``: trying again cannot help, whoever mends what.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        cause: Cause = Cause.TROUBLE,
+        retry_after: timedelta | None = None,
+        final: bool = False,
+    ) -> None:
         super().__init__(reason)
+        self.cause = cause
         self.retry_after = retry_after
         self.final = final
 
 
 Answerer: TypeAlias = Callable[[Ask], Awaitable[Reply | None]]
+Linked: TypeAlias = Callable[[str], Awaitable[Page | None]]
+"""What is known of the mail at an address, None when nothing is."""
 
 
 class Chat(Protocol):
-    """Where people read and ask."""
+    """Where people read and ask.
+
+    ``pace`` is how far apart pages to one channel must be in the long run.
+    """
 
     name: str
+    pace: timedelta
 
     async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
         """Post a page, below ``thread`` (the remote id of its card) when that is not "", and return its remote id.
@@ -115,8 +144,11 @@ class Chat(Protocol):
         """
         ...
 
-    async def listen(self, answer: Answerer) -> None:
-        """Take people's words and reply, until cancelled."""
+    async def listen(self, answer: Answerer, linked: Linked | None = None) -> None:
+        """Take people's words and reply, until cancelled.  ``linked`` is asked about addresses that they paste.
+
+        Raises ChatError when the chat does not let us in.
+        """
         ...
 
     def healthy(self) -> bool: ...

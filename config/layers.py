@@ -17,7 +17,7 @@ Key: TypeAlias = tuple[str | int, ...]
 
 HERE = Path(__file__).parent
 PREFIX = "GRACEWATCH_"
-SECRETS = {("slack", "bot_token"): "SLACK_BOT_TOKEN", ("slack", "app_token"): "SLACK_APP_TOKEN"}
+SECRETS = {("slack", name): f"SLACK_{name.upper()}" for name in ("bot_token", "app_token", "signing_secret")}
 # A Kubernetes service that is called gracewatch puts these into every container beside it; they are not ours.
 NOT_OURS = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT")
 

@@ -184,21 +184,34 @@ class Slack(Section):
     """Where cards and warnings go, as `#name` or a channel id; invite the bot there."""
     api_url: HttpsAddress
     """Slack's Web API; another one only for a test server."""
+    mode: Literal["socket", "http"]
+    """How Slack reaches gracewatch: `socket`, over a connection that gracewatch opens; `http`, with signed requests to
+    the address of `http_host` and `http_port`, which a proxy makes public as `https://…/slack/events`."""
+    http_host: str
+    """The address to listen on in mode `http`; `0.0.0.0` in a container."""
+    http_port: int = Field(ge=0, le=65535)
+    """The port to listen on in mode `http`; 0 lets the system choose one."""
     bot_token: SecretStr | None = None
-    """The bot's token (`xoxb-…`), from `SLACK_BOT_TOKEN` or `SLACK_BOT_TOKEN_FILE`; with both tokens Slack is on."""
+    """The bot's token (`xoxb-…`), from `SLACK_BOT_TOKEN` or `SLACK_BOT_TOKEN_FILE`; with it and the secret of the mode
+    Slack is on."""
     app_token: SecretStr | None = None
-    """The app-level token for Socket Mode (`xapp-…`), from `SLACK_APP_TOKEN` or `SLACK_APP_TOKEN_FILE`."""
+    """The app-level token (`xapp-…`) of mode `socket`, from `SLACK_APP_TOKEN` or `SLACK_APP_TOKEN_FILE`."""
+    signing_secret: SecretStr | None = None
+    """What requests are signed with in mode `http`, from `SLACK_SIGNING_SECRET` or `SLACK_SIGNING_SECRET_FILE`."""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Slack:
-        for have, lack, name in ((self.bot_token, self.app_token, "APP"), (self.app_token, self.bot_token, "BOT")):
+        other, name = (
+            (self.app_token, "APP_TOKEN") if self.mode == "socket" else (self.signing_secret, "SIGNING_SECRET")
+        )
+        for have, lack, wanted in ((self.bot_token, other, name), (other, self.bot_token, "BOT_TOKEN")):
             if have and not lack:
-                raise ValueError(f"one of the two tokens is missing; set SLACK_{name}_TOKEN or SLACK_{name}_TOKEN_FILE")
+                raise ValueError(f"mode {self.mode} wants a second secret; set SLACK_{wanted} or SLACK_{wanted}_FILE")
         return self
 
     @property
     def enabled(self) -> bool:
-        return self.bot_token is not None and self.app_token is not None
+        return self.bot_token is not None
 
 
 class Health(Section):

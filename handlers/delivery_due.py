@@ -6,14 +6,20 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import structlog
 
 from bot.model import Delivery, DeliveryState
-from bot.ports import Chat, ChatError, Clock, Meter, Store
+from bot.ports import Cause, Chat, ChatError, Clock, Meter, Store
+from handlers.pace import Pace
+
+LOG = structlog.get_logger("outbox")
 
 _AT_ONCE = 50
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
+_MOST_ATTEMPTS = 1000  # a week: nobody mended the token or the channel, and the news is none any more
 _MOST_FAULTS = 20  # of our own making: a page that no code of ours can show must not hold up its channel for ever
 
 
@@ -32,21 +38,40 @@ async def interrupted(store: Store) -> int:
 
 
 async def delivery_due(
-    store: Store, clock: Clock, chats: Mapping[str, Chat], meter: Meter, going_on: Callable[[], bool] = lambda: True
+    store: Store,
+    clock: Clock,
+    chats: Mapping[str, Chat],
+    meter: Meter,
+    pace: Pace,
+    going_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Send all that is due, channels side by side, and return how many pages left."""
+    """Send all that may go now, channels side by side, and return how many pages left.
+
+    What a channel's pace holds back is due at the next call.
+    """
     sent = 0
     while going_on():
-        async with store.transaction() as transaction:
-            due = await transaction.due_deliveries(clock.now(), _AT_ONCE)
-            due = tuple(replace(one, state=DeliveryState.SENDING) for one in due)
-            for delivery in due:
-                await transaction.save_delivery(delivery)
+        due = await _taken(store, clock.now(), chats, pace)
         if not due:
             break
         states = await asyncio.gather(*(_send(delivery, store, clock, chats, meter) for delivery in due))
         sent += sum(state is DeliveryState.SENT for state in states)
     return sent
+
+
+async def _taken(store: Store, now: datetime, chats: Mapping[str, Chat], pace: Pace) -> tuple[Delivery, ...]:
+    """The next delivery of each channel that may be spoken in, noted as being sent."""
+    taken: list[Delivery] = []
+    async with store.transaction() as transaction:
+        # A channel that must rest stands in the way of no other, however much it has to say.
+        for delivery in await transaction.due_deliveries(now, _AT_ONCE + pace.places(now)):
+            place, chat = (delivery.chat, delivery.channel), chats.get(delivery.chat)
+            apart = chat.pace if chat else timedelta(0)
+            if pace.may_speak(place, apart, now):
+                pace.spoken(place, apart, now)
+                taken.append(replace(delivery, state=DeliveryState.SENDING))
+                await transaction.save_delivery(taken[-1])
+    return tuple(taken)
 
 
 async def _send(
@@ -58,6 +83,8 @@ async def _send(
     except ChatError as fault:
         if fault.retry_after is not None:
             meter.count("rate_limited", chat=delivery.chat)
+        meter.count("refused", chat=delivery.chat, why=fault.cause.value)
+        LOG.warning("page not taken", chat=delivery.chat, channel=delivery.channel, reason=str(fault))
         after = _failed(delivery, clock, str(fault), fault.retry_after, final=fault.final)
     except Exception as fault:  # noqa: BLE001  one page must not stop the outbox; the reason is kept with it
         reason = f"{type(fault).__name__}: {fault}"
@@ -74,12 +101,32 @@ async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
         raise ChatError(f"no chat is called {delivery.chat!r} any more; settings name the chats", final=True)
     async with store.transaction() as transaction:
         card = await transaction.card(delivery.chat, delivery.channel, delivery.thread)
-    if delivery.card and card is not None:
-        await chat.edit(delivery.channel, card.remote_id, delivery.page)
-        return card.remote_id
     if not delivery.card and card is None:
         raise ChatError("the card that it belongs below could not be posted", final=True)
-    thread = card.remote_id if card and not delivery.card else ""
+    if card is None:
+        return await _posted(delivery, chat, "")
+    try:
+        return await _said_with(card, delivery, chat)
+    except ChatError as fault:
+        if fault.cause is not Cause.GONE:
+            raise
+    # Somebody deleted the card.  There is more to say, so it stands anew.
+    if delivery.card:
+        return await _posted(delivery, chat, "")
+    anew = replace(card, remote_id=await _posted(replace(card, attempts=1), chat, ""))
+    async with store.transaction() as transaction:
+        await transaction.save_delivery(anew)
+    return await _posted(delivery, chat, anew.remote_id)
+
+
+async def _said_with(card: Delivery, delivery: Delivery, chat: Chat) -> str:
+    if not delivery.card:
+        return await _posted(delivery, chat, card.remote_id)
+    await chat.edit(delivery.channel, card.remote_id, delivery.page)
+    return card.remote_id
+
+
+async def _posted(delivery: Delivery, chat: Chat, thread: str) -> str:
     if delivery.attempts:  # an earlier try may have arrived without our hearing of it
         found = await chat.find(delivery.channel, delivery.key, thread=thread)
         if found:
@@ -89,7 +136,7 @@ async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
 
 def _failed(delivery: Delivery, clock: Clock, reason: str, retry_after: timedelta | None, *, final: bool) -> Delivery:
     attempts = delivery.attempts + 1
-    state = DeliveryState.GAVE_UP if final else DeliveryState.QUEUED
+    state = DeliveryState.GAVE_UP if final or attempts >= _MOST_ATTEMPTS else DeliveryState.QUEUED
     wait = retry_after or timedelta(seconds=_pause(attempts))
     return replace(delivery, state=state, attempts=attempts, not_before=clock.now() + wait, error=reason)
 

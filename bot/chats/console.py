@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TextIO
 
 from bot.model import Page, Text
-from bot.ports import Answerer, ChatError
+from bot.ports import Answerer, ChatError, Linked
 from bot.report.text import render
 
 _INDENT = "  │ "
@@ -27,6 +28,7 @@ class Console:
     """
 
     name = "console"
+    pace = timedelta(0)
 
     def __init__(self, out: TextIO, width: Callable[[], int] = _terminal_width) -> None:
         self._out = out
@@ -52,7 +54,7 @@ class Console:
         remote_id = _remote_id(channel, delivery)
         return remote_id if (channel, remote_id) in self._posted else None
 
-    async def listen(self, answer: Answerer) -> None:  # noqa: ARG002  the port's
+    async def listen(self, answer: Answerer, linked: Linked | None = None) -> None:  # noqa: ARG002  the port's
         """Nobody speaks to a console; this waits until it is cancelled."""
         await asyncio.Event().wait()
 

@@ -1,24 +1,30 @@
 """A Slack server for tests: local-slack, which we did not write, behind a proxy of ours that breaks things on demand.
 
-    Slack chat  ──HTTP──▶  proxy  ──HTTP──▶  local-slack
-                ◀──socket──        ◀──socket──
+    Slack chat  ──Web API──▶  proxy  ──▶  local-slack
+                ◀──events───         ◀──     over a socket that the chat opened, or as signed requests
 
 The proxy also keeps message metadata, which local-slack accepts and forgets: it hands it back with history and replies
-to those who ask for it, as Slack does.
+to those who ask for it, as Slack does.  What local-slack cannot bring about (a shared link, a message shortcut, an
+event that comes twice) the proxy tells the chat itself, signed as local-slack signs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import os
 import shutil
 import signal
 import socket
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -29,7 +35,7 @@ needs_slack = [
     pytest.mark.slack,
     pytest.mark.skipif(not BINARY.exists(), reason="local-slack is absent: npm install local-slack-linux-x64@0.1.8"),
 ]
-BOT_TOKEN, APP_TOKEN = "xoxb-test-token", "xapp-test-token"
+BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-test-token", "xapp-test-token", "signing-secret-of-the-test"
 PATIENCE = 120.0  # seconds until a test gives up: far more than a loaded machine needs
 CHANNEL, CHANNEL_NAME, ALICE = "C01GEN", "#general", "U01ALICE"
 WORKSPACE = f"""\
@@ -40,11 +46,15 @@ channels:
   - {{id: {CHANNEL}, name: general, members: [U0BOT, {ALICE}]}}
   - {{id: C02KVM, name: kvm}}
 apps:
-  - {{appId: A01, botName: gracewatch, botToken: {BOT_TOKEN}, appToken: {APP_TOKEN}, signingSecret: s}}
+  - appId: A01
+    botName: gracewatch
+    botToken: {BOT_TOKEN}
+    appToken: {APP_TOKEN}
+    signingSecret: {SECRET}
 """
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -58,14 +68,17 @@ class SlackServer:
     """
 
     def __init__(self, http: aiohttp.ClientSession, upstream: str) -> None:
+        self.upstream = upstream
         self._http = http
-        self._upstream = upstream
         self._metadata: dict[str, Any] = {}
         self._sockets: set[web.WebSocketResponse] = set()
         self.address = ""
         self.faults: dict[str, list[str]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.acknowledged: list[str] = []
+        self.answers: list[int] = []  # what the chat answered to signed requests
+        self.listener = ""  # where the chat takes signed requests
+        self.twice = False  # every event comes twice, as after a slow yes
 
     @property
     def api_url(self) -> str:
@@ -73,8 +86,8 @@ class SlackServer:
 
     # ---- what a person does and sees
 
-    async def control(self, what: str, **words: str) -> Any:
-        async with self._http.post(f"{self._upstream}/_control/{what}", json=words) as answer:
+    async def control(self, what: str, **words: Any) -> Any:
+        async with self._http.post(f"{self.upstream}/_control/{what}", json=words) as answer:
             return await answer.json()
 
     async def say(self, text: str, thread: str = "") -> str:
@@ -85,12 +98,51 @@ class SlackServer:
     async def command(self, text: str) -> None:
         await self.control("command", channel=CHANNEL, user=ALICE, command="/rcu", text=text)
 
+    async def click(self, message: dict[str, Any], label: str, user: str = ALICE) -> None:
+        """Press the button of this label, as the browser page does."""
+        button = button_of(message, label)
+        action = {"type": "button", "block_id": "b", **button, "action_ts": f"{time.time():.6f}"}
+        await self.control("interact", channel=CHANNEL, messageTs=message["ts"], user=user, action=action)
+
+    async def fill_in(self, block: str, field: str, answer: str, user: str = ALICE) -> None:
+        """Send the open form with this answer, over the socket that the browser page uses."""
+        values = {block: {field: {"type": "plain_text_input", "value": answer}}}
+        async with self._http.ws_connect(f"{self.upstream.replace('http', 'ws')}/ui") as page:
+            await page.send_json({"t": "view_submit", "user": user, "values": values})
+
+    async def click_home(self, view: dict[str, Any], label: str) -> None:
+        """Press a button of App Home, over the socket that the browser page uses."""
+        action = {"type": "button", "block_id": "b", **button_of(view, label), "action_ts": f"{time.time():.6f}"}
+        async with self._http.ws_connect(f"{self.upstream.replace('http', 'ws')}/ui") as page:
+            await page.send_json({"t": "block_action", "user": ALICE, "action": action, "appId": "A01"})
+
+    async def open_home(self) -> None:
+        await self.control("open-home", user=ALICE)
+
+    async def tell(self, kind: str, payload: dict[str, Any]) -> None:
+        """Tell the chat something that local-slack cannot bring about; ``kind`` is Socket Mode's word for it."""
+        if not self.listener:
+            envelope = {"type": kind, "envelope_id": str(uuid.uuid4()), "payload": payload}
+            for connection in tuple(self._sockets):
+                await connection.send_str(json.dumps({**envelope, "accepts_response_payload": kind != "events_api"}))
+            return
+        text = json.dumps(payload)
+        body = (text if kind == "events_api" else urlencode({"payload": text})).encode()
+        kind_of = "application/json" if kind == "events_api" else "application/x-www-form-urlencoded"
+        await self.request(body, {"Content-Type": kind_of, **signed(body)})
+
+    async def request(self, body: bytes, headers: dict[str, str]) -> int:
+        """Send the chat a request, signed or not, and note what it answers."""
+        async with self._http.post(self.listener, data=body, headers=headers) as answer:
+            self.answers.append(answer.status)
+            return answer.status
+
     async def bot_user(self) -> str:
-        async with self._http.get(f"{self._upstream}/_control/state") as answer:
+        async with self._http.get(f"{self.upstream}/_control/state") as answer:
             return str((await answer.json())["apps"][0]["botUserId"])
 
     async def messages(self, channel: str = CHANNEL) -> list[dict[str, Any]]:
-        async with self._http.get(f"{self._upstream}/_control/messages/{channel}") as answer:
+        async with self._http.get(f"{self.upstream}/_control/messages/{channel}") as answer:
             found: list[dict[str, Any]] = (await answer.json())["messages"]
             return found
 
@@ -135,7 +187,7 @@ class SlackServer:
 
     async def _forwarded(self, request: web.Request, raw: bytes) -> dict[str, Any]:
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
-        url = f"{self._upstream}{request.rel_url}"
+        url = f"{self.upstream}{request.rel_url}"
         async with self._http.request(request.method, url, data=raw, headers=headers) as answer:
             found: dict[str, Any] = await answer.json()
         if "url" in found and found["url"].startswith("ws://"):
@@ -155,7 +207,7 @@ class SlackServer:
         inner = web.WebSocketResponse()
         await inner.prepare(request)
         self._sockets.add(inner)
-        url = f"{self._upstream.replace('http', 'ws')}/socket/{request.match_info['id']}"
+        url = f"{self.upstream.replace('http', 'ws')}/socket/{request.match_info['id']}"
         try:
             async with self._http.ws_connect(url) as outer:
                 down = asyncio.create_task(self._pump(outer, inner))
@@ -170,9 +222,25 @@ class SlackServer:
         async for message in source:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
-            if '"envelope_id"' in message.data and '"type"' not in message.data:
-                self.acknowledged.append(json.loads(message.data)["envelope_id"])
+            envelope = json.loads(message.data) if '"envelope_id"' in message.data else {}
+            if envelope and "type" not in envelope:
+                self.acknowledged.append(envelope["envelope_id"])
             await sink.send_str(message.data)
+            if self.twice and "type" in envelope:
+                await sink.send_str(json.dumps({**envelope, "envelope_id": str(uuid.uuid4()), "retry_attempt": 1}))
+
+    async def event(self, request: web.Request) -> web.Response:
+        """A signed request of local-slack on its way to the chat."""
+        raw = await request.read()
+        kept = ("Content-Type", "X-Slack-Signature", "X-Slack-Request-Timestamp")
+        headers = {name: request.headers[name] for name in kept if name in request.headers}
+        answers = []
+        for _ in range(2 if self.twice else 1):
+            async with self._http.post(self.listener, data=raw, headers=headers) as answer:
+                answers.append((answer.status, await answer.read(), answer.content_type))
+                self.answers.append(answer.status)
+        status, body, content_type = answers[0]
+        return web.Response(status=status, body=body, content_type=content_type)
 
     def drop_sockets(self) -> None:
         for connection in tuple(self._sockets):
@@ -182,6 +250,24 @@ class SlackServer:
     @property
     def connected(self) -> int:
         return len(self._sockets)
+
+
+def button_of(message: dict[str, Any], label: str) -> dict[str, Any]:
+    """The button with this label, as it stands in a message or a view."""
+    found: dict[str, Any] = next(
+        element
+        for block in message["blocks"]
+        for element in block.get("elements", ())
+        if block["type"] == "actions" and element["text"]["text"] == label
+    )
+    return found
+
+
+def signed(body: bytes, at: float = 0, secret: str = SECRET) -> dict[str, str]:
+    """https://docs.slack.dev/authentication/verifying-requests-from-slack"""
+    stamp = str(int(at or time.time()))
+    digest = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
 
 
 async def _cut(request: web.Request) -> web.Response:
@@ -200,11 +286,15 @@ async def _arguments(request: web.Request, raw: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def slack_server(folder: Path) -> AsyncIterator[SlackServer]:
-    """A fresh workspace with its proxy; both are gone afterwards."""
+async def slack_server(folder: Path, *, http_mode: bool = False) -> AsyncIterator[SlackServer]:
+    """A fresh workspace with its proxy; both are gone afterwards.
+
+    In HTTP mode events go to the ``listener`` of the server, which the test sets.
+    """
     workspace = folder / "workspace.yaml"
-    workspace.write_text(WORKSPACE)
-    port = _free_port()
+    port, proxy_port = free_port(), free_port()
+    way = f"    mode: events\n    requestUrl: http://127.0.0.1:{proxy_port}/event\n" if http_mode else ""
+    workspace.write_text(WORKSPACE + way)
     log = (folder / "local-slack.log").open("wb")
     process = await asyncio.create_subprocess_exec(
         str(BINARY), "--config", str(workspace), "--port", str(port), "--base-host", "127.0.0.1",
@@ -217,11 +307,12 @@ async def slack_server(folder: Path) -> AsyncIterator[SlackServer]:
             app = web.Application()
             app.router.add_route("*", "/api/{method}", server.api)
             app.router.add_get("/socket/{id}", server.socket)
+            app.router.add_post("/event", server.event)
             runner = web.AppRunner(app, shutdown_timeout=0.1)
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", proxy_port)
             await site.start()
-            server.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            server.address = f"http://127.0.0.1:{proxy_port}"
             try:
                 yield server
             finally:
@@ -239,3 +330,18 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
             return answer.status == 200
     except aiohttp.ClientError:
         return False
+
+
+async def heard(server: SlackServer, words: str) -> dict[str, Any]:
+    """The bot's message that holds these words, once it is there."""
+
+    async def look() -> Any:
+        return next((found for found in await server.bot_messages() if words in str(found.get("text"))), None)
+
+    found: dict[str, Any] = await server.until(look)
+    return found
+
+
+def called(server: SlackServer, method: str) -> list[dict[str, Any]]:
+    """The arguments of every call of a Web API method so far."""
+    return [arguments for name, arguments in server.calls if name == method]

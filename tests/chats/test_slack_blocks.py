@@ -13,9 +13,11 @@ import slackblocks
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.chats.slack_blocks import MOST_BLOCKS, MOST_CHARACTERS, rendered
-from bot.chats.slack_text import escaped, pieces, plain
-from bot.model import Code, Fields, Level, Page, Text
+from bot.chats.slack.blocks import MOST_BLOCKS, MOST_CHARACTERS, rendered
+from bot.chats.slack.buttons import Click, answered, form
+from bot.chats.slack.text import escaped, pieces, plain
+from bot.model import Action, Code, Fields, Level, Page, Text
+from bot.report.text import one_line
 
 # Letters that Slack, terminals or our own cutting could stumble over come often.
 hostile = st.text(st.one_of(st.sampled_from("<>&`@!|*_~\r\n\u202e\x1b\ud800"), st.characters()), max_size=400)
@@ -27,18 +29,40 @@ parts = st.one_of(
     st.builds(Fields, st.lists(st.tuples(words, words), max_size=15).map(tuple)),
 )
 links = st.one_of(st.just(""), st.just("https://lore.kernel.org/r/a@b"), words.map(lambda text: f"https://x/{text}"))
+actions = st.builds(Action, words, words, st.one_of(st.just(""), links), st.one_of(st.just(""), words))
 levels = st.one_of(st.none(), st.sampled_from(Level))
-pages = st.builds(Page, words, links, levels, st.lists(parts, max_size=30).map(tuple))
+pages = st.builds(
+    Page, words, links, levels, st.lists(parts, max_size=30).map(tuple), st.lists(actions, max_size=60).map(tuple)
+)
 
 
 def markup(blocks: tuple[dict[str, Any], ...]) -> Iterator[str]:
     """Every text that Slack reads for markup."""
     for block in blocks:
+        if block["type"] == "actions":
+            continue
         for holder in (block.get("text"), *block.get("fields", ()), *block.get("elements", ())):
             if holder:
                 assert holder["type"] == "mrkdwn"
                 assert holder["verbatim"] is True
                 yield holder["text"]
+
+
+def second_opinion(block: dict[str, Any]) -> slackblocks.Block:
+    """The block as slackblocks builds it, which refuses what Slack would."""
+    if block["type"] != "actions":
+        return slackblocks.Block.from_dict(block)
+    return slackblocks.ActionsBlock(
+        elements=[
+            slackblocks.Button(
+                text=slackblocks.Text(button["text"]["text"], type_=slackblocks.TextType.PLAINTEXT, emoji=False),
+                action_id=button["action_id"],
+                value=button.get("value"),
+                url=button.get("url"),
+            )
+            for button in block["elements"]
+        ]
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -49,13 +73,20 @@ def test_no_page_breaks_slacks_limits(page: Page) -> None:
     assert len(json.dumps(shown.blocks, ensure_ascii=False)) <= MOST_CHARACTERS
     assert 0 < len(shown.text) <= 4000
     # A second opinion: slackblocks knows Slack's limits from Slack's own specification, and refuses what breaks them.
-    slackblocks.Message(
-        channel="C1", text=shown.text, blocks=[slackblocks.Block.from_dict(block) for block in shown.blocks]
-    )
+    slackblocks.Message(channel="C1", text=shown.text, blocks=[second_opinion(block) for block in shown.blocks])
     for block in shown.blocks:
         assert len(block.get("text", {}).get("text", "")) <= 3000
         assert len(block.get("fields", ())) <= 10
         assert all(0 < len(field["text"]) <= 2000 for field in block.get("fields", ()))
+    for row in shown.blocks:
+        if row["type"] == "actions":
+            assert 0 < len(row["elements"]) <= 25
+            for button in row["elements"]:
+                assert 0 < len(button["text"]["text"]) <= 75
+                assert len(button.get("value", "")) <= 2000
+                assert len(button.get("url", "")) <= 3000
+    names = [button["action_id"] for row in shown.blocks if row["type"] == "actions" for button in row["elements"]]
+    assert len(set(names)) == len(names)
 
 
 @settings(max_examples=150, deadline=None)
@@ -132,7 +163,7 @@ def test_a_page_that_is_too_long_is_cut_before_it_is_dropped() -> None:
     long = Page("h", "https://lore.kernel.org/r/a@b", parts=(Text("first"), *(Code("line\n" * 900),) * 4))
     texts = list(markup(rendered(long).blocks))
     assert texts[1] == "first"
-    assert "… cut" in texts[2]
+    assert texts[2].endswith("line\n… 501 more lines\n```")
 
 
 def test_megabytes_are_cut_before_they_are_drawn() -> None:
@@ -146,3 +177,40 @@ def test_a_page_of_endless_parts_ends_in_a_link() -> None:
     texts = list(markup(rendered(endless).blocks))
     assert "first" in texts[1]
     assert texts[0] == "*<https://lore.kernel.org/r/a@b|h>*"
+
+
+def test_actions_are_buttons_that_carry_their_words() -> None:
+    actions = (
+        Action("Ack", "ack 3fa9"),
+        Action("False positive", "fp 3fa9", asks="Why is it wrong?"),
+        Action("Evidence", link="https://lore.kernel.org/r/a@b"),
+    )
+    *_, row = rendered(Page("h", actions=actions)).blocks
+    assert [(one["action_id"], one.get("value"), one.get("url")) for one in row["elements"]] == [
+        ("say:0", "ack 3fa9", None),
+        ("ask:1", "fp 3fa9\nWhy is it wrong?", None),
+        ("link:2", None, "https://lore.kernel.org/r/a@b"),
+    ]
+    assert [one["text"]["text"] for one in row["elements"]] == ["Ack", "False positive", "Evidence"]
+
+
+def test_the_buttons_outlast_the_folding_of_a_long_page() -> None:
+    page = Page("h", parts=(Code("line\n" * 9000),), actions=(Action("Ack", "ack 3fa9"),))
+    assert [row["type"] for row in rendered(page).blocks] == ["section", "section", "actions"]
+
+
+@given(words, words, st.text(max_size=900))
+def test_a_form_gives_back_the_click_and_its_answer_in_one_line(said: str, question: str, answer: str) -> None:
+    click = Click(one_line(said, 1500) or "fp 1", "C1", "1.2")
+    try:
+        view = form(click, question or "?")
+    except ValueError:
+        assert len(click.words) > 400
+        return
+    shown = view.to_dict()
+    assert len(shown["title"]["text"]) <= 24
+    assert len(shown["blocks"][0]["label"]["text"]) <= 150
+    back = answered(shown["private_metadata"], answer)
+    assert (back.channel, back.thread) == ("C1", "1.2")
+    assert back.words.startswith(click.words)
+    assert "\n" not in back.words

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.chats.slack import Slack
+from bot.chats.slack import Slack, Socket
 from bot.model import Alert, DeliveryState
 from bot.report.alert import compose
 from bot.report.deliveries import deliveries
@@ -47,7 +47,7 @@ async def answer_with(server: SlackServer, words: str) -> dict[str, Any]:
 
 async def test_a_person_asks_in_a_thread_and_with_the_command(tmp_path: Path) -> None:
     async with slack_server(tmp_path) as server, bot(tmp_path) as it:
-        slack = Slack(BOT_TOKEN, APP_TOKEN, channels=(CHANNEL_NAME,), api_url=server.api_url, ping_interval=0.2)
+        slack = Slack(BOT_TOKEN, Socket(APP_TOKEN, ping_interval=0.2), channels=(CHANNEL_NAME,), api_url=server.api_url)
         ears = asyncio.create_task(slack.listen(lambda ask: asked(ask, it.doors)))
         try:
             await server.until(lambda: asyncio.sleep(0, slack.healthy()))

@@ -66,6 +66,15 @@ def test_tokens_turn_slack_on_and_are_never_shown() -> None:
     assert "very-secret" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
+def test_each_mode_of_slack_wants_its_own_secret() -> None:
+    http = {"GRACEWATCH_SLACK_MODE": "http", "SLACK_BOT_TOKEN": "xoxb-1"}
+    assert load(None, {**http, "SLACK_SIGNING_SECRET": "s3cret"}).slack.enabled
+    with pytest.raises(SettingsError, match="SLACK_SIGNING_SECRET or SLACK_SIGNING_SECRET_FILE"):
+        load(None, {**http, "SLACK_APP_TOKEN": "xapp-1"})
+    with pytest.raises(SettingsError, match="SLACK_APP_TOKEN or SLACK_APP_TOKEN_FILE"):
+        load(None, {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s3cret"})
+
+
 def test_tokens_can_stand_in_files(tmp_path: Path) -> None:
     for name in ("bot", "app"):
         (tmp_path / name).write_text(f"x-{name}-token\n", "utf-8")

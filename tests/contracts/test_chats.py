@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.chats.console import Console
-from bot.chats.slack import Slack
+from bot.chats.slack import Slack, Socket
 from bot.model import Ask, Code, Fields, Level, Page, Reply, Text
 from bot.ports import Chat
 from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, PATIENCE, needs_slack, slack_server
@@ -49,7 +49,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async def shown() -> str:
             return str(await server.bot_messages())
 
-        yield Place(Slack(BOT_TOKEN, APP_TOKEN, api_url=server.api_url), CHANNEL_NAME, shown)
+        yield Place(Slack(BOT_TOKEN, Socket(APP_TOKEN), api_url=server.api_url), CHANNEL_NAME, shown)
 
 
 async def test_a_posted_page_can_be_read(place: Place) -> None:

@@ -6,14 +6,17 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.chats.console import Console
 from bot.cli.sitting import LeapingClock
 from bot.health import Figures
 from bot.model import Delivery, Page, Text
+from bot.ports import Cause, ChatError
 from bot.store import SqlStore
 from handlers.delivery_due import delivery_due
+from handlers.pace import Pace
 
 CHANNEL, THREAD = "#kvm", "thread-1"
 
@@ -26,6 +29,7 @@ class Troubled(Console):
         super().__init__(self.out, lambda: 100)
         self.before: list[BaseException] = []
         self.after: list[BaseException] = []
+        self.deleted: list[str] = []  # channels whose next edited message is gone
         self.looked_up: list[str] = []
 
     async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
@@ -36,6 +40,16 @@ class Troubled(Console):
             raise self.after.pop(0)
         return remote_id
 
+    async def edit(self, channel: str, remote_id: str, page: Page) -> None:
+        if channel in self.deleted:
+            self.deleted.remove(channel)
+            raise ChatError("the message was deleted", cause=Cause.GONE)
+        await super().edit(channel, remote_id, page)
+
+    def forget(self) -> None:
+        """Somebody deleted all that stands."""
+        self._posted.clear()
+
     async def find(self, channel: str, delivery: str, *, thread: str) -> str | None:
         self.looked_up.append(delivery)
         return await super().find(channel, delivery, thread=thread)
@@ -45,12 +59,27 @@ class Troubled(Console):
         return self.out.getvalue()
 
 
+class SteppingClock(LeapingClock):
+    """A clock that stands still until time passes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = super().now()
+
+    def now(self) -> datetime:
+        return self._now + self._ahead
+
+    def pass_by(self, time: timedelta) -> None:
+        self._ahead += time
+
+
 @dataclass
 class Outbox:
     store: SqlStore
     chat: Troubled = field(default_factory=Troubled)
-    clock: LeapingClock = field(default_factory=LeapingClock)
+    clock: SteppingClock = field(default_factory=SteppingClock)
     figures: Figures = field(default_factory=Figures)
+    pace: Pace = field(default_factory=Pace)
 
     async def queue(self, *deliveries: Delivery) -> None:
         async with self.store.transaction() as transaction:
@@ -58,7 +87,7 @@ class Outbox:
                 assert await transaction.queue(delivery)
 
     async def deliver(self) -> int:
-        return await delivery_due(self.store, self.clock, {"console": self.chat}, self.figures)
+        return await delivery_due(self.store, self.clock, {"console": self.chat}, self.figures, self.pace)
 
     async def counts(self) -> dict[str, int]:
         async with self.store.transaction() as transaction:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.model import DeliveryState
-from bot.ports import ChatError
+from bot.ports import Cause, ChatError
 from handlers.delivery_due import delivery_due, interrupted
 from tests.handlers.outbox import CHANNEL, card, outbox, reply
 
@@ -146,7 +146,7 @@ async def test_a_chat_that_was_taken_out_of_the_settings_is_given_up(tmp_path: P
 async def test_a_stopping_service_sends_nothing_more(tmp_path: Path) -> None:
     async with outbox(tmp_path) as it:
         await it.queue(card())
-        sent = await delivery_due(it.store, it.clock, {"console": it.chat}, it.figures, going_on=lambda: False)
+        sent = await delivery_due(it.store, it.clock, {"console": it.chat}, it.figures, it.pace, going_on=lambda: False)
         assert sent == 0
         assert (await it.counts())[DeliveryState.QUEUED.value] == 1
 
@@ -158,3 +158,95 @@ async def test_the_same_page_is_never_queued_twice(tmp_path: Path) -> None:
         async with it.store.transaction() as transaction:
             assert not await transaction.queue(card())
         assert await it.deliver() == 0
+
+
+@pytest.mark.parametrize("cause", [Cause.ACCESS, Cause.CHANNEL, Cause.TROUBLE])
+async def test_what_an_operator_mends_after_a_day_loses_nothing_and_keeps_its_order(
+    tmp_path: Path, cause: Cause
+) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card(), reply("reply 1"), reply("reply 2"))
+        for _ in range(30):
+            it.chat.before.append(ChatError("check the token", cause=cause))
+        for _ in range(30):
+            assert await it.deliver() == 0
+            it.clock.leap()
+        assert it.figure("refused", chat="console", why=cause.value) == 30
+        assert await it.deliver() == 3
+        assert (await it.counts())["gave-up"] == 0
+        places = [it.chat.said.index(words) for words in ("v1: 1 new", "reply 1", "reply 2")]
+        assert places == sorted(places)
+
+
+async def test_what_nobody_mends_in_a_week_is_given_up(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(replace(card(), attempts=999))
+        it.chat.before.append(ChatError("unarchive the channel", cause=Cause.CHANNEL))
+        await it.deliver()
+        assert (await it.counts())["gave-up"] == 1
+
+
+async def test_a_card_that_was_deleted_stands_anew_with_the_news(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await it.deliver()
+        await it.queue(card("v2: 1 fixed", "card v2"))
+        it.chat.deleted.append(CHANNEL)
+        assert await it.deliver() == 1
+        assert it.chat.said.count(f"── {CHANNEL}") == 2
+        assert "v2: 1 fixed" in it.chat.said
+
+
+async def test_a_reply_to_a_deleted_card_brings_the_card_back_once(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await it.deliver()
+        it.chat.forget()
+        it.chat.before.append(ChatError("the card was deleted", cause=Cause.GONE))
+        await it.queue(reply("reply 1"), reply("reply 2"))
+        assert await it.deliver() == 2
+        assert it.chat.said.count("v1: 1 new") == 2
+        assert it.chat.said.index("reply 1") > it.chat.said.rindex("v1: 1 new")
+
+
+async def test_a_channel_is_spoken_in_steadily_and_holds_up_no_other(tmp_path: Path) -> None:
+    """40 series come in a minute: 40 cards and 40 replies, and one card for another channel behind them."""
+    async with outbox(tmp_path) as it:
+        it.chat.pace = timedelta(seconds=1)
+        for number in range(40):
+            thread = f"thread-{number}"
+            await it.queue(
+                replace(card(key=f"card {number}"), thread=thread), replace(reply(f"reply {number}"), thread=thread)
+            )
+        await it.queue(card(key="elsewhere", channel="#arm"))
+        sent = [await it.deliver()]
+        for _ in range(100):
+            it.clock.pass_by(timedelta(seconds=1))
+            sent.append(await it.deliver())
+        assert sum(sent) == 81
+        assert sent[0] == 4  # a short burst, and the other channel
+        assert set(sent[1:78]) == {1}
+        assert sent[78:] == [0] * 23
+
+
+async def test_a_chat_that_is_down_for_an_hour_gets_it_all_in_order_and_once(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        it.chat.pace = timedelta(seconds=1)
+        for number in range(10):
+            await it.queue(replace(card(f"news {number}.", f"card {number}"), thread=f"thread-{number}"))
+        tries = 0
+        for _ in range(360):
+            before = len(it.chat.before)
+            it.chat.before.append(ChatError("down"))
+            await it.deliver()
+            tries += len(it.chat.before) == before
+            del it.chat.before[before:]
+            it.clock.pass_by(timedelta(seconds=10))
+        assert it.chat.said == ""
+        assert tries < 30  # no hammering
+        for _ in range(70):
+            await it.deliver()
+            it.clock.pass_by(timedelta(seconds=10))
+        assert [it.chat.said.count(f"news {number}.") for number in range(10)] == [1] * 10
+        places = [it.chat.said.index(f"news {number}.") for number in range(10)]
+        assert places == sorted(places)

@@ -1,31 +1,39 @@
-"""Slack as a chat, in Socket Mode: cards, replies in their threads, edits, and people's words."""
+"""Slack as a chat: cards, replies in their threads, edits, and people's words."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.chats.slack_blocks import Rendered, rendered
-from bot.chats.slack_ears import Ears
-from bot.chats.slack_errors import REFUSED_CONTENT, TRANSPORT_FAULTS, understood
-from bot.model import Ask, Page, Reply
-from bot.ports import Answerer, ChatError
+from bot.chats.slack.blocks import Rendered, rendered
+from bot.chats.slack.clicks import Clicks
+from bot.chats.slack.connection import Connection
+from bot.chats.slack.conversation import Conversation
+from bot.chats.slack.ears import Ears
+from bot.chats.slack.errors import REFUSED_CONTENT, TRANSPORT_FAULTS, understood
+from bot.chats.slack.home import Home
+from bot.chats.slack.unfurl import Unfurl
+from bot.model import Page
+from bot.ports import Answerer, Cause, ChatError, Linked
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]+")
 _EVENT_TYPE = "gracewatch_delivery"
 _PAGE = 200
 _MOST_PAGES = 10
-_PATIENCE = 6  # looks at a broken connection before it is built anew
 _LONGEST_PAUSE = 300.0
 
 log = structlog.get_logger(__name__)
@@ -40,25 +48,23 @@ class Slack:
     """
 
     name = "slack"
+    pace = timedelta(seconds=1)  # https://docs.slack.dev/apis/web-api/rate-limits: short bursts are tolerated
 
     def __init__(
         self,
         bot_token: str,
-        app_token: str,
+        connection: Connection,
         *,
         channels: Sequence[str] = (),
         api_url: str = "https://slack.com/api/",
-        ping_interval: float = 10,
     ) -> None:
         self._client = AsyncWebClient(token=bot_token, base_url=api_url, retry_handlers=[])
         # A person waits for these, and an answer that is said twice does no harm.
         patient = AsyncRateLimitErrorRetryHandler(max_retry_count=3)
         self._answering = AsyncWebClient(token=bot_token, base_url=api_url, retry_handlers=[patient])
-        self._app_token = app_token
+        self._connection = connection
         self._channels = tuple(channels)
-        self._ping_interval = ping_interval
         self._ids: dict[str, str] = {}
-        self._socket: SocketModeClient | None = None
 
     # -------------------------------------------------------------------------------------------- speaking
 
@@ -68,14 +74,19 @@ class Slack:
         try:
             place = await self._id(channel)
             said = await self._post(place, shown, thread, delivery)
+            if thread and said["message"].get("thread_ts") != thread:
+                # Slack posts a reply to a deleted card into the channel, without a word.
+                await self._client.chat_delete(channel=place, ts=str(said["ts"]))
+                raise ChatError(f"the card of this thread was deleted in {channel}", cause=Cause.GONE)
         except TRANSPORT_FAULTS as fault:
-            raise understood(fault, channel) from fault
-        message: dict[str, Any] = said["message"]
-        if thread and message.get("thread_ts") != thread:
-            # Slack posts a reply to a deleted card into the channel, without a word.
-            await self._client.chat_delete(channel=place, ts=str(said["ts"]))
-            raise ChatError(f"the card of this thread was deleted in {channel}", final=True)
+            raise self._refused(fault, channel) from fault
         return str(said["ts"])
+
+    def _refused(self, fault: Exception, channel: str) -> ChatError:
+        reason = understood(fault, channel)
+        if reason.cause is Cause.CHANNEL:
+            self._ids.pop(channel, None)  # another channel may have its name by the next time
+        return reason
 
     async def _post(self, place: str, shown: Rendered, thread: str, delivery: str) -> Any:
         words: dict[str, Any] = {
@@ -110,7 +121,7 @@ class Slack:
                 link_names=False,
             )
         except TRANSPORT_FAULTS as fault:
-            raise understood(fault, channel) from fault
+            raise self._refused(fault, channel) from fault
 
     async def find(self, channel: str, delivery: str, *, thread: str) -> str | None:
         """Look through the channel's newest messages, or the thread's, for the delivery's key.  Raises ChatError."""
@@ -122,7 +133,10 @@ class Slack:
                 if metadata.get("event_type") == _EVENT_TYPE and payload.get("delivery") == delivery:
                     return str(message["ts"])
         except TRANSPORT_FAULTS as fault:
-            raise understood(fault, channel) from fault
+            reason = self._refused(fault, channel)
+            if thread and reason.cause is Cause.GONE:
+                return None  # no thread, so nothing in it
+            raise reason from fault
         return None
 
     async def _messages(self, place: str, thread: str) -> AsyncIterator[dict[str, Any]]:
@@ -165,40 +179,43 @@ class Slack:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
             if not cursor:
                 cure = "check its name in the settings; a private channel needs the bot invited: /invite @gracewatch"
-                raise ChatError(f"Slack has no channel {channel} that the bot can see; {cure}", final=True)
+                raise ChatError(f"Slack has no channel {channel} that the bot can see; {cure}", cause=Cause.CHANNEL)
 
     # ------------------------------------------------------------------------------------------- listening
 
-    async def listen(self, answer: Answerer) -> None:
-        """Take words over a socket that is built anew when it breaks, until cancelled.
+    async def listen(self, answer: Answerer, linked: Linked | None = None) -> None:
+        """Take words and clicks over a connection that is built anew when it breaks, until cancelled.
 
-        Raises ChatError when Slack refuses the tokens: trying again would not help.
+        Raises ChatError when Slack refuses the tokens, or when there is no port to listen on.
         """
-        asked: set[asyncio.Future[Reply | None]] = set()
+        asked: set[asyncio.Future[Any]] = set()
 
-        async def noted(ask: Ask) -> Reply | None:
-            task = asyncio.ensure_future(answer(ask))
-            asked.add(task)
-            task.add_done_callback(asked.discard)
-            return await task
+        def noted(what: Callable[[_T], Awaitable[_U]]) -> Callable[[_T], Awaitable[_U]]:
+            async def run(said: _T) -> _U:
+                task = asyncio.ensure_future(what(said))
+                asked.add(task)
+                task.add_done_callback(asked.discard)
+                return await task
+
+            return run
 
         try:
-            await self._sessions(noted)
+            await self._sessions(noted(answer), noted(linked) if linked else None)
         finally:
             # Bolt answers in tasks of its own, which would go on when nobody listens any more.
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
-    async def _sessions(self, answer: Answerer) -> None:
+    async def _sessions(self, answer: Answerer, linked: Linked | None) -> None:
         pause = 1.0
         while True:
             try:
-                await self._session(answer)
+                await self._session(answer, linked)
                 pause = 1.0
             except (*TRANSPORT_FAULTS, ChatError) as fault:
-                reason = fault if isinstance(fault, ChatError) else understood(fault, "Socket Mode")
-                if reason.final:
+                reason = fault if isinstance(fault, ChatError) else understood(fault, self._connection.name)
+                if reason.cause is Cause.ACCESS:
                     raise reason from fault
                 wait = max(pause, reason.retry_after.total_seconds() if reason.retry_after else 0)
                 log.warning("slack.not_connected", reason=str(reason), next_try_in=wait)
@@ -206,40 +223,45 @@ class Slack:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def trial(self) -> str:
-        """Try both tokens and the channels, say nothing, and return who the bot is.  Raises ChatError with the cure."""
-        app = AsyncWebClient(token=self._app_token, base_url=self._client.base_url, retry_handlers=[])
+        """Try the tokens and the channels, say nothing, and return who the bot is.  Raises ChatError with the cure."""
         try:
             me = await self._client.auth_test()
-            await app.apps_connections_open(app_token=self._app_token)
+            await self._connection.trial(self._client)
             for channel in self._channels:
                 await self._id(channel)
         except TRANSPORT_FAULTS as fault:
             raise understood(fault, "the trial") from fault
         return f"{me.get('user')} in {me.get('team')}"
 
-    async def _session(self, answer: Answerer) -> None:
+    async def _session(self, answer: Answerer, linked: Linked | None) -> None:
         """One connection, until it is broken for good.  Raises what the Slack client raises."""
         await self._find_channels()
         me = await self._client.auth_test()
-        app = AsyncApp(client=self._client)
-        Ears(self._answering, str(me["user_id"]), answer, self._name_of).attach(app)
-        handler = AsyncSocketModeHandler(app, self._app_token, ping_interval=self._ping_interval)
-        try:
-            # Asked here and not by connect(), which would go on for ever with a bad token.
-            handler.client.wss_uri = await handler.client.issue_new_wss_url()
-            await asyncio.wait_for(handler.connect_async(), 60)
-            self._socket = handler.client
-            log.info("slack.listening")
-            await self._watch()
-        finally:
-            self._socket = None
-            await handler.close_async()
+        app = self._app(me)
+        talk = Conversation(self._answering, answer, self._name_of)
+        home = Home(self._answering, talk)
+        Ears(talk, str(me["user_id"])).attach(app)
+        Clicks(self._answering, talk, home).attach(app)
+        home.attach(app)
+        if linked:
+            Unfurl(self._answering, linked).attach(app)
+        await self._connection.serve(app)
 
-    async def _watch(self) -> None:
-        broken = 0
-        while broken < _PATIENCE:
-            await asyncio.sleep(self._ping_interval)
-            broken = 0 if self.healthy() else broken + 1
+    def _app(self, me: AsyncSlackResponse) -> AsyncApp:
+        """A Bolt app that knows who it is: it asks Slack nothing before it says its yes to an event."""
+        known = AuthorizeResult(
+            enterprise_id=me.get("enterprise_id"),
+            team_id=me.get("team_id"),
+            bot_id=me.get("bot_id"),
+            bot_user_id=me.get("user_id"),
+            bot_token=self._client.token,
+        )
+
+        async def authorized(**_: Any) -> AuthorizeResult:
+            return known
+
+        client = AsyncWebClient(base_url=self._client.base_url, retry_handlers=[])
+        return AsyncApp(client=client, authorize=authorized, signing_secret=self._connection.signing_secret)
 
     async def _find_channels(self) -> None:
         for channel in self._channels:
@@ -252,8 +274,5 @@ class Slack:
         return next((name for name, known in self._ids.items() if known == place), place)
 
     def healthy(self) -> bool:
-        """Whether the socket is up."""
-        socket = self._socket
-        if socket is None or socket.closed or socket.stale or socket.current_session is None:
-            return False
-        return not socket.current_session.closed
+        """Whether people can be heard."""
+        return self._connection.healthy()

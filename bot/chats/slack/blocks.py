@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
 
-from bot.chats.slack_text import FENCE, escaped, pieces
+from bot.chats.slack.buttons import buttons
+from bot.chats.slack.text import FENCE, escaped, pieces
 from bot.model import Code, Fields, Level, Page, Text
 from bot.report.text import one_line
 
@@ -24,6 +26,8 @@ _FIELD = 1900
 _MOST_FIELDS = 10
 _HEADLINE = 300
 _LINK = 1500
+_FOLDS = (2800, 2000, 1000, 200)  # characters of a part, the most generous that fits is taken
+_MOST_BUTTONS, _FEW_BUTTONS, _SHORT_ACTION = 25, 10, 300
 _ICONS = {Level.ERROR: ":red_circle: ", Level.WARNING: ":large_orange_circle: ", Level.NOTE: ":information_source: "}
 
 
@@ -36,18 +40,29 @@ class Rendered:
 
 
 def rendered(page: Page) -> Rendered:
-    """The page as blocks: whole if it fits, else with its long parts cut, else its first words and the link."""
-    blocks: list[dict[str, Any]] = []
+    """The page as blocks: whole if it fits, else with its long parts folded, else its first words and the link.
+
+    The blocks are made of the types of Slack's own library, which refuse what Slack would refuse.
+    """
     whole = (page,) if _length(page) <= MOST_CHARACTERS else ()  # blocks only add to it, so the rest need not be tried
-    for attempt in (*whole, _cut(page, 1000), _cut(page, 200), _shortest(page)):
-        blocks = [block.to_dict() for block in _blocks(attempt)]
-        if len(blocks) <= MOST_BLOCKS and len(json.dumps(blocks, ensure_ascii=False)) <= MOST_CHARACTERS:
-            break
-    return Rendered(_fallback(page), tuple(blocks))
+    for attempt in (*whole, *(_folded(page, limit) for limit in _FOLDS), _shortest(page)):
+        if blocks := _fitting(attempt):
+            return Rendered(_fallback(page), blocks)
+    return Rendered(_fallback(page), (_section(_headline(page)).to_dict(),))
+
+
+def _fitting(page: Page) -> tuple[dict[str, Any], ...]:
+    """The blocks of a page, () when Slack would refuse them."""
+    try:
+        blocks = tuple(block.to_dict() for block in _blocks(page))
+    except SlackObjectFormationError:
+        return ()
+    fits = len(blocks) <= MOST_BLOCKS and len(json.dumps(blocks, ensure_ascii=False)) <= MOST_CHARACTERS
+    return blocks if fits else ()
 
 
 def _length(page: Page) -> int:
-    return sum(
+    return sum(len(action.words) + len(action.link) for action in page.actions) + sum(
         sum(len(label) + len(value) for label, value in part.pairs) if isinstance(part, Fields) else len(part.text)
         for part in page.parts
     )
@@ -78,6 +93,7 @@ def _blocks(page: Page) -> Iterator[Block]:
             case Fields(pairs):
                 for start in range(0, len(pairs), _MOST_FIELDS):
                     yield SectionBlock(fields=[_field(*pair) for pair in pairs[start : start + _MOST_FIELDS]])
+    yield from buttons(page.actions)
 
 
 def _headline(page: Page) -> str:
@@ -103,9 +119,10 @@ def _field(label: str, value: str) -> MarkdownTextObject:
     return _words(next(pieces(f"*{one_line(label, 80)}*\n{one_line(value, _FIELD)}", _FIELD)))
 
 
-def _cut(page: Page, limit: int) -> Page:
-    """The page with each long part cut and said to be."""
-    return replace(page, parts=tuple(_shortened(part, limit) for part in page.parts[: MOST_BLOCKS // 2]))
+def _folded(page: Page, limit: int) -> Page:
+    """The page with each long part folded and said to be."""
+    parts = tuple(_shortened(part, limit) for part in page.parts[: MOST_BLOCKS // 2])
+    return replace(page, parts=parts, actions=page.actions[:_MOST_BUTTONS])
 
 
 def _shortened(part: Text | Code | Fields, limit: int) -> Text | Code | Fields:
@@ -113,11 +130,13 @@ def _shortened(part: Text | Code | Fields, limit: int) -> Text | Code | Fields:
         case Text(text, quiet) if len(text) > limit:
             return Text(f"{text[:limit]}…", quiet)
         case Code(text) if len(text) > limit:
-            return Code(f"{text[:limit]}\n… cut")
+            kept = text[: text.rfind("\n", 0, limit) if "\n" in text[:limit] else limit]
+            folded = text.count("\n", len(kept))
+            return Code(f"{kept}\n… {folded:,} more lines" if folded else f"{kept}\n… cut")
         case Fields(pairs):
-            kept = [(label, one_line(value, limit)) for label, value in pairs[: _MOST_FIELDS - 1]]
-            more = [("…", f"{len(pairs) - len(kept)} more")] if len(pairs) > len(kept) else []
-            return Fields((*kept, *more))
+            kept_pairs = [(label, one_line(value, limit)) for label, value in pairs[: _MOST_FIELDS - 1]]
+            more = [("…", f"{len(pairs) - len(kept_pairs)} more")] if len(pairs) > len(kept_pairs) else []
+            return Fields((*kept_pairs, *more))
         case _:
             return part
 
@@ -125,4 +144,5 @@ def _shortened(part: Text | Code | Fields, limit: int) -> Text | Code | Fields:
 def _shortest(page: Page) -> Page:
     first = next((part for part in page.parts if isinstance(part, Text)), Text(""))
     rest = "The rest is too long for Slack" + ("; the mail is behind the link." if page.link else ".")
-    return replace(page, parts=(Text(first.text[:500]), Text(rest, quiet=True)))
+    short = tuple(action for action in page.actions if len(action.words) + len(action.link) <= _SHORT_ACTION)
+    return replace(page, parts=(Text(first.text[:500]), Text(rest, quiet=True)), actions=short[:_FEW_BUTTONS])
