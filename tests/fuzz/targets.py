@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.chats.slack_blocks import MOST_BLOCKS, rendered
+from bot.chats.slack.blocks import MOST_BLOCKS, rendered
 from bot.code.facts import facts_of, functions_of
 from bot.code.prepass import prepare
 from bot.code.protection import WorldFacts
