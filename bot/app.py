@@ -124,7 +124,7 @@ class App:
             await interrupted(self.store)
             stack.push_async_callback(self.health.stop)
             await self._greet()
-            clock = WallClock()
+            clock = WallClock(lambda job: self.figures.count("jobs_failed", job=job))
             stack.push_async_callback(self._drain, clock)
             listening = [asyncio.create_task(self._listen(chat)) for chat in self.chats.values()]
             stack.push_async_callback(_cancel, listening)

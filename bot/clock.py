@@ -15,9 +15,13 @@ LOG = structlog.get_logger("clock")
 
 
 class WallClock:
-    """A Clock of bot.ports.  Make it where an event loop runs; end it with ``drain``."""
+    """A Clock of bot.ports.  Make it where an event loop runs; end it with ``drain``.
 
-    def __init__(self) -> None:
+    ``failed`` is told the name of each job that raised, beside the log.
+    """
+
+    def __init__(self, failed: Callable[[str], None] = lambda _: None) -> None:
+        self._failed = failed
         # It tells each run, and each turn that is skipped because the last run still goes on: both are as planned.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -64,16 +68,16 @@ class WallClock:
     async def _run(self, name: str, job: Job) -> None:
         if self._draining:
             return
-        task = asyncio.ensure_future(_logged(name, job))
+        task = asyncio.ensure_future(self._logged(name, job))
         self._running.add(task)
         try:
             await task
         finally:
             self._running.discard(task)
 
-
-async def _logged(name: str, job: Job) -> None:
-    try:
-        await job()
-    except Exception:  # its next run comes as planned
-        LOG.exception("job failed", job=name)
+    async def _logged(self, name: str, job: Job) -> None:
+        try:
+            await job()
+        except Exception:  # its next run comes as planned
+            LOG.exception("job failed", job=name)
+            self._failed(name)

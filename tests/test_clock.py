@@ -63,8 +63,9 @@ async def test_a_job_never_runs_twice_at_the_same_time() -> None:
     assert most == 1
 
 
-async def test_what_a_job_raises_is_logged_and_its_next_run_comes() -> None:
-    clock, runs, twice = WallClock(), 0, asyncio.Event()
+async def test_what_a_job_raises_is_logged_and_told_and_its_next_run_comes() -> None:
+    told: list[str] = []
+    clock, runs, twice = WallClock(told.append), 0, asyncio.Event()
 
     async def failing() -> None:
         nonlocal runs
@@ -79,6 +80,7 @@ async def test_what_a_job_raises_is_logged_and_its_next_run_comes() -> None:
         await clock.drain()
     assert {(log["event"], log["job"]) for log in logs} == {("job failed", "failing")}
     assert len(logs) >= 2
+    assert told == ["failing"] * len(logs)
 
 
 async def test_draining_waits_for_what_runs_and_starts_nothing_more() -> None:
