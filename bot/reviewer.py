@@ -10,12 +10,12 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import TypeVar
 
 from bot.model import Base, Review, Series, Wanted
 from bot.ports import ReviewError, Tree, TreeError
 from bot.review import review, wants
+from bot.workers import workers
 
 ResultT = TypeVar("ResultT", Review, Wanted)
 _MOST_QUESTIONS = 20
@@ -77,8 +77,7 @@ class Reviewer:
     async def _run(self, work: Callable[[Series, Base], ResultT], series: Series, base: Base) -> ResultT:
         loop = asyncio.get_running_loop()
         if self._pool is None:
-            # A fresh process: a copy of this one would inherit its threads' locks and its signal handlers.
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+            self._pool = workers(1)
             self._pid = await loop.run_in_executor(self._pool, os.getpid)
         return await loop.run_in_executor(self._pool, work, series, base)
 
@@ -93,6 +92,24 @@ class Reviewer:
         self._pid = 0
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class Reviewers:
+    """As a Reviewer, but as many reviews at a time as there are processes."""
+
+    def __init__(self, tree: Tree, number: int, patience: float = PATIENCE_SECONDS) -> None:
+        self._all = tuple(Reviewer(tree, patience) for _ in range(number))
+        self._free: asyncio.LifoQueue[Reviewer] = asyncio.LifoQueue()
+        for one in self._all:
+            self._free.put_nowait(one)
+
+    async def __call__(self, series: Series) -> Review:
+        """The review of a series.  Raises ReviewError when it crashed or took too long."""
+        one = await self._free.get()
+        try:
+            return await one(series)
+        finally:
+            self._free.put_nowait(one)
+
+    def close(self) -> None:
+        """End the processes, whatever they do."""
+        for one in self._all:
+            one.close()
