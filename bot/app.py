@@ -40,8 +40,9 @@ from handlers.doors import Doors
 from handlers.link_shared import link_shared
 from handlers.mail_arrived import Arrival
 from handlers.pace import Pace
+from handlers.policy import Place, Policy
 from handlers.poll_due import poll_due
-from handlers.series_settled import Place, series_settled
+from handlers.series_settled import series_settled
 
 LOG = structlog.get_logger("gracewatch")
 _LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
@@ -97,7 +98,7 @@ class App:
         bar = Bar(settings.review.level, settings.review.confidence)
         told = chats(settings, out)
         self.chats = {chat.name: chat for chat, _ in told}
-        self.places = tuple(Place(chat.name, channel, bar) for chat, channel in told)
+        self.policy = Policy(tuple(Place(chat.name, channel, bar) for chat, channel in told), bar)
         self.store = SqlStore(settings.store_url)
         self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev))
         self.archive = archive(settings)
@@ -152,7 +153,7 @@ class App:
             return not self._stop.is_set()
 
         async def settled() -> None:
-            await series_settled(self.store, clock, self.review, self.places, self.figures, going_on)
+            await series_settled(self.store, clock, self.review, self.policy, self.figures, going_on)
 
         async def deliver() -> None:
             await delivery_due(self.store, clock, self.chats, self.figures, self.pace, going_on)
@@ -223,7 +224,7 @@ class App:
             ("version", version("gracewatch")),
             ("feeds", ", ".join(feed.name for feed in self.settings.feeds) or "none"),
             ("tree", self.review.tree or "none: reviews see the patch's own lines only"),
-            ("chats", ", ".join(f"{place.chat} {place.channel}" for place in self.places) or "none"),
+            ("chats", ", ".join(f"{place.chat} {place.channel}" for place in self.policy.places) or "none"),
         )
 
     async def _drain(self, clock: WallClock) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.model import Ask, Page, Reply, Text
 from bot.ports import StoreError
-from handlers.command import UnclearError
+from handlers.command import DeniedError, UnclearError
 from handlers.doors import Doors
 from handlers.verbs import command
 
@@ -29,6 +29,8 @@ async def asked(ask: Ask, doors: Doors) -> Reply | None:
         return await _answered(replace(ask, thread=thread), doors)
     except UnclearError as fault:
         return Reply(Page(str(fault), parts=(Text("Add --here to let everyone see the answer.", quiet=True),)))
+    except DeniedError as fault:
+        return Reply(Page(str(fault)))
     except StoreError as fault:
         return Reply(Page("The store cannot be used just now.", parts=(Text(str(fault)),)))
 

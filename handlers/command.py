@@ -17,6 +17,10 @@ class UnclearError(Exception):
     """
 
 
+class DeniedError(Exception):
+    """This person may not do it; the message says who could."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """``answer`` gets the ask with its verb already taken off.  ``examples`` are whole lines, verb included."""

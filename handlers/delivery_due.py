@@ -96,15 +96,20 @@ async def _send(
 
 
 async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
-    """Post the page, or edit the card that stands already, and return its remote id.  Raises ChatError."""
+    """Post the page, or edit the message that stands already, and return its remote id.  Raises ChatError."""
     if chat is None:
         raise ChatError(f"no chat is called {delivery.chat!r} any more; settings name the chats", final=True)
     async with store.transaction() as transaction:
+        standing = await transaction.standing(delivery)
         card = await transaction.card(delivery.chat, delivery.channel, delivery.thread)
     if not delivery.card and card is None:
         raise ChatError("the card that it belongs below could not be posted", final=True)
     if card is None:
         return await _posted(delivery, chat, "")
+    if standing is not None and not delivery.card:
+        # One that somebody deleted stays deleted: what it would say is on the card, too.
+        await chat.edit(delivery.channel, standing.remote_id, delivery.page)
+        return standing.remote_id
     try:
         return await _said_with(card, delivery, chat)
     except ChatError as fault:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bot.model import Review, Series
 from bot.ports import Archive, Store
 from bot.rule import Rule
+from handlers.policy import Policy
 
 
 def _nothing_more() -> Sequence[tuple[str, str]]:
     return ()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _nobody(chat: str, group: str) -> frozenset[str]:  # noqa: ARG001  a chat without groups
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,7 @@ class Doors:
 
     ``about`` gives label and value pairs that ``status`` shows beside the store's counts: version, feeds, tree.
     ``archive`` has the threads that came in by no feed; None where nothing may be fetched.
+    ``members`` gives the people of a chat's group.
     """
 
     store: Store
@@ -27,3 +38,6 @@ class Doors:
     review: Callable[[Series], Awaitable[Review]]
     about: Callable[[], Sequence[tuple[str, str]]] = _nothing_more
     archive: Archive | None = None
+    policy: Policy = field(default_factory=Policy)
+    now: Callable[[], datetime] = _now
+    members: Callable[[str, str], Awaitable[frozenset[str]]] = _nobody

@@ -12,10 +12,15 @@ from bot.model.mail import Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph of plain words.  No markup: each chat escapes and styles it in its own way."""
+    """A paragraph of plain words.  No markup: each chat escapes and styles it in its own way.
+
+    ``people`` are ids of persons, as the chat calls them, that stand in the text as "@id": a chat that knows the names
+    of people shows those.
+    """
 
     text: str
     quiet: bool = False  # small print
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,10 @@ class Delivery:
     """A page on its way to a chat.
 
     ``key`` is unique for ever: the same page for the same place is never queued twice.  ``card`` says that this is the
-    parent of ``thread``: posted once, edited afterwards; everything else is a reply below it.
+    parent of ``thread``; everything else is a reply below it.  Deliveries of one ``slot`` of a thread are one message:
+    the first is posted, those after it edit it ("": a card has the slot "card", a reply one of its own).  ``about``
+    are the fingerprints that a reply speaks of.  With ``broadcast`` the channel sees the reply outside its thread, too.
+    A channel "@id" is the private talk with a person.
     """
 
     key: str
@@ -84,15 +92,27 @@ class Delivery:
     not_before: datetime | None = None
     remote_id: str = ""  # the chat's id of the posted message
     error: str = ""
+    slot: str = ""
+    about: tuple[str, ...] = ()
+    broadcast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reply in a thread: its slot, the fingerprints it speaks of, and what it shows."""
+
+    slot: str
+    about: tuple[str, ...]
+    page: Page = Page("")
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a channel is told of a reviewed series: the card and the replies below it."""
+    """What a channel is to see of a series: the card and the replies below it, those of earlier versions included."""
 
     thread: str
     card: Page
-    replies: tuple[tuple[str, Page], ...] = ()  # (fingerprint, page)
+    replies: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,12 @@ class Life:
     still_open: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
     again: tuple[Finding, ...] = ()  # fixed in an earlier version, and back
+    dismissed: tuple[Finding, ...] = ()  # there, and somebody said that they are wrong or will stay
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """What is wrong now and was not dismissed."""
+        return (*self.new, *self.again, *self.still_open)
 
 
 @dataclass(frozen=True, slots=True)

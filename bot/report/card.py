@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from bot.model import Code, Context, Fields, Finding, Life, Page, Review, Series, Text
-from bot.report import links
+from bot.model import Action, Code, Context, Fields, Finding, Life, Message, Page, Review, Series, Text
+from bot.report import links, tags
 from bot.report.bar import worst
+from bot.report.merge import Merge
+from bot.report.story import can_tell
 from bot.report.text import one_line
 
 TITLE_LIMIT = 200
 _MOST_NOTES = 5
 _MOST_NAMES = 5
-_RANK = {Context.HUNK: 0, Context.FILE: 1, Context.TREE: 2}
 _FIXED_LATER = re.compile(r": fixed in \d+/\d+$")
 
 
-def card(series: Series, review: Review, life: Life, versions: Sequence[Series] = ()) -> Page:
-    """The parent of a series' thread, one for all its versions, edited as they come."""
-    open_now = (*life.new, *life.again, *life.still_open)
+def card(
+    series: Series,
+    review: Review,
+    life: Life,
+    versions: Sequence[Series] = (),
+    *,
+    merge: Merge | None = None,
+    raised: Mapping[str, Message] | None = None,
+) -> Page:
+    """The parent of a series' thread, one for all its versions, edited as they come.
+
+    ``raised`` are the replies on the list that said the same as a finding, by fingerprint.
+    """
+    state = state_lines(series, review, life)
+    state += raised_lines(life.open, raised or {})
+    if merge:
+        state.append(merged_line(merge, life))
     parts: list[Text | Code | Fields] = [
-        Text("\n".join(state_lines(series, review, life))),
+        Text("\n".join(state)),
         Fields(_fields(series, versions)),
         Text(scanned(review), quiet=True),
         *(Text(note, quiet=True) for note in notes(series, review)),
         Text("Replies in this thread never reach the mailing list.", quiet=True),
     ]
     title = one_line(series.title, TITLE_LIMIT) or "(no subject)"
-    return Page(title, links.of_series(series), worst(open_now), tuple(parts))
+    return Page(title, links.of_series(series), worst(life.open), tuple(parts), _actions(series))
+
+
+def _actions(series: Series) -> tuple[Action, ...]:
+    message = links.first_message(series)
+    if message is None or len(message.id) > 200 or any(letter.isspace() for letter in message.id):
+        return ()
+    return (
+        Action("Show all", f"show {message.id}"),
+        Action("Mute series", f"mute series {message.id}"),
+    )
 
 
 def state_lines(series: Series, review: Review, life: Life) -> list[str]:
     """``v3: 2 fixed, 0 still open, 0 new``, then the objects behind each figure that is not 0."""
     version = f"v{series.version}"
+    dismissed = [f"dismissed: {_objects(life.dismissed)}"] if life.dismissed else []
     if series.version == 1:
-        return [f"v1: {len(life.new)} new" + (f" ({_objects(life.new)})" if life.new else "")]
-    gone = "fixed" if _can_tell(series, review, life.fixed) else "not seen again"
+        return [f"v1: {len(life.new)} new" + (f" ({_objects(life.new)})" if life.new else ""), *dismissed]
+    gone = "fixed" if can_tell(series, review, life.fixed) else "not seen again"
     counts = [f"{len(life.fixed)} {gone}", f"{len(life.still_open)} still open", f"{len(life.new)} new"]
     counts += [f"{len(life.again)} back again"] if life.again else []
     lines = [f"{version}: {', '.join(counts)}"]
@@ -50,12 +76,24 @@ def state_lines(series: Series, review: Review, life: Life) -> list[str]:
             lines.append(f"{words}: {len(findings)} ({_objects(findings)})")
     if life.fixed and gone != "fixed":
         lines.append("Less of the code could be looked at than last time, so this need not be a fix.")
-    return lines
+    return lines + dismissed
 
 
-def _can_tell(series: Series, review: Review, fixed: Sequence[Finding]) -> bool:
-    """Whether silence about a former finding means anything: as much was looked at as when it was found."""
-    return not series.missing and all(_RANK[review.context] >= _RANK[finding.context] for finding in fixed)
+def raised_lines(findings: Iterable[Finding], raised: Mapping[str, Message]) -> list[str]:
+    """Who said on the list what a finding says, a line for each object and person."""
+    said = {
+        f"raised on the list by {one_line(message.sender.name or message.sender.email, 60)}: "
+        f"{one_line(finding.subject, 60)}"
+        for finding in findings
+        if (message := raised.get(finding.fingerprint))
+    }
+    return sorted(said)
+
+
+def merged_line(merge: Merge, life: Life) -> str:
+    """``Applied to next, thanks! (Sean) with 1 open (kvm.devices)``."""
+    left = f", with {len(life.open)} open ({_objects(life.open)})" if life.open else ", with nothing open"
+    return f"taken by {merge.who}: {merge.words}{left}"
 
 
 def _objects(findings: Sequence[Finding]) -> str:
@@ -66,18 +104,18 @@ def _objects(findings: Sequence[Finding]) -> str:
 
 def _fields(series: Series, versions: Sequence[Series]) -> tuple[tuple[str, str], ...]:
     message = links.first_message(series)
-    sent = message.sent_at.strftime("%Y-%m-%d") if message and message.sent_at else "no date"
     others = [f"v{one.version}" for one in versions if one.version < series.version]
     before = f", after {', '.join(dict.fromkeys(others))}" if others else ""
-    tags = "".join(f"{one_line(tag, 20)} " for tag in series.tags[:3])
+    said = "".join(f"{one_line(tag, 20)} " for tag in series.tags[:3])
     pairs = [
         ("author", one_line(series.author.name, 80) or one_line(series.author.email, 80)),
-        ("version", f"{tags}v{series.version} of {sent}{before}"),
+        ("version", f"{said}v{series.version} of {tags.sent(message)}{before}"),
     ]
     if message and message.lists:
         pairs.append(("list", ", ".join(one_line(name, 80) for name in message.lists[:3])))
+    pairs.append(("arch", ", ".join(tags.arches(series)[:8])))
     pairs.append(("changes", diffstat(series)))
-    return tuple(pairs)
+    return (*pairs, *tags.fields(series))
 
 
 def diffstat(series: Series) -> str:

@@ -1,27 +1,31 @@
-"""From an alert to the deliveries of one channel, under keys that make a second telling impossible."""
+"""From an alert to the deliveries of one channel, each under the key of the message that it is or changes."""
 
 from __future__ import annotations
 
-import hashlib
+from bot.model import Alert, Delivery
 
-from bot.model import Alert, Delivery, Page
+CARD = "card"
 
 
-def deliveries(alert: Alert, chat: str, channel: str) -> tuple[Delivery, ...]:
-    """The card, then its replies, in the order they are to be queued.
+def deliveries(alert: Alert, chat: str, channel: str, *, broadcast: bool = False) -> tuple[Delivery, ...]:
+    """The card, then its replies, in the order they are to be shown.
 
-    Keys are ``chat/channel/thread/card/digest of the page`` and ``chat/channel/thread/reply/fingerprint``: the same
-    card is never queued twice, a changed one is a delivery of its own (an edit), and a fault is told once however often
-    its series is reviewed.
+    Keys are ``chat/channel/thread/card`` and ``chat/channel/thread/reply/fingerprint``: a fault is one message however
+    often its series is reviewed, and that message is edited.
     """
     place = f"{chat}/{channel}/{alert.thread}"
-    card = Delivery(f"{place}/card/{_digest(alert.card)}", chat, channel, alert.thread, alert.card, card=True)
+    card = Delivery(f"{place}/{CARD}", chat, channel, alert.thread, alert.card, card=True, slot=CARD)
     replies = tuple(
-        Delivery(f"{place}/reply/{name}", chat, channel, alert.thread, page) for name, page in alert.replies
+        Delivery(
+            f"{place}/{reply.slot}",
+            chat,
+            channel,
+            alert.thread,
+            reply.page,
+            slot=reply.slot,
+            about=reply.about,
+            broadcast=broadcast,
+        )
+        for reply in alert.replies
     )
     return (card, *replies)
-
-
-def _digest(page: Page) -> str:
-    # A page is made of strings, enums and tuples of them: its repr says all of it and nothing else.
-    return hashlib.sha256(repr(page).encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
-from bot.model import Message, Series
+from bot.model import Finding, Message, Series
 
 LORE = "https://lore.kernel.org/r/"
+SOURCE = "https://git.kernel.org/pub/scm/virt/kvm/kvm.git/tree/"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def of_message(message_id: str) -> str:
@@ -25,3 +28,14 @@ def of_series(series: Series) -> str:
     """The lore address of the cover or the first patch, "" for a series of nothing."""
     message = first_message(series)
     return of_message(message.id) if message else ""
+
+
+def of_source(series: Series, finding: Finding) -> str:
+    """The line of a finding in the tree that the series was made for, "" when the series does not name its base.
+
+    A line that the series moves is found a little beside; one that it adds is in no tree yet.
+    """
+    base = series.base_commit
+    if finding.touched or not _COMMIT.fullmatch(base):
+        return ""
+    return f"{SOURCE}{quote(finding.path, safe='/')}?id={base}#n{finding.line}"

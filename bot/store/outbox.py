@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +29,55 @@ class Outbox(Work):
             "thread": delivery.thread,
             "card": delivery.card,
             "page": dumps(delivery.page),
+            "slot": delivery.slot,
+            "about": json.dumps(delivery.about),
+            "broadcast": delivery.broadcast,
         }
         statement = self.insert(schema.deliveries).on_conflict_do_nothing(index_elements=["key"])
         return (await self.execute(statement, {**fixed, **_progress(delivery)})).rowcount == 1
+
+    async def show(self, delivery: Delivery) -> bool:
+        here = self._slot(delivery)
+        rows = await self.rows(select(schema.deliveries).where(*here).order_by(TABLE.id.desc()).limit(1))
+        if not rows:
+            return await self.queue(delivery)
+        newest = _delivery(rows[0])
+        if (newest.page, newest.about) == (delivery.page, delivery.about):
+            return False
+        if newest.state is DeliveryState.QUEUED and not newest.attempts:
+            change = {"page": dumps(delivery.page), "about": json.dumps(delivery.about)}
+            await self.execute(schema.deliveries.update().where(TABLE.key == newest.key).values(change))
+            return True
+        (count,) = (await self.rows(select(func.count()).select_from(schema.deliveries).where(*here)))[0]
+        return await self.queue(replace(delivery, key=f"{delivery.key}#{count}"))
+
+    async def standing(self, delivery: Delivery) -> Delivery | None:
+        if delivery.card:
+            return await self.card(delivery.chat, delivery.channel, delivery.thread)
+        if not delivery.slot:
+            return None
+        sent = TABLE.state == DeliveryState.SENT.value
+        question = select(schema.deliveries).where(*self._slot(delivery), sent).order_by(TABLE.id.desc()).limit(1)
+        rows = await self.rows(question)
+        return _delivery(rows[0]) if rows else None
+
+    @staticmethod
+    def _slot(delivery: Delivery) -> tuple[Any, ...]:
+        return (
+            TABLE.chat == delivery.chat,
+            TABLE.channel == delivery.channel,
+            TABLE.thread == delivery.thread,
+            TABLE.slot == delivery.slot,
+        )
+
+    async def told(self, chat: str, channel: str, thread: str) -> Mapping[str, tuple[str, ...]]:
+        here = (TABLE.chat == chat, TABLE.channel == channel, TABLE.thread == thread, TABLE.card.is_(False))
+        question = select(TABLE.slot, TABLE.about).where(*here, TABLE.slot != "").order_by(TABLE.id)
+        return {str(slot): tuple(json.loads(about)) for slot, about in await self.rows(question)}
+
+    async def followers(self, thread: str) -> tuple[tuple[str, str], ...]:
+        question = select(TABLE.chat, TABLE.channel).where(TABLE.thread == thread, TABLE.card).distinct()
+        return tuple((str(chat), str(channel)) for chat, channel in await self.rows(question))
 
     async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
         first = select(func.min(TABLE.id)).where(schema.UNFINISHED).group_by(TABLE.chat, TABLE.channel)
@@ -95,4 +144,7 @@ def _delivery(row: Any) -> Delivery:
         not_before=row.not_before,
         remote_id=row.remote_id,
         error=row.error,
+        slot=row.slot,
+        about=tuple(json.loads(row.about)),
+        broadcast=row.broadcast,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -10,6 +11,8 @@ from bot.model import Finding, Review
 from bot.store import schema
 from bot.store.codec import dumps, loads
 from bot.store.work import Work
+
+_MOST = 200
 
 
 class Reviews(Work):
@@ -48,6 +51,29 @@ class Reviews(Work):
             .order_by(series.version, series.id, found.place)
         )
         return tuple((version, loads(Finding, body)) for version, body in await self.rows(question))
+
+    async def located(self, prefix: str) -> tuple[tuple[str, Finding], ...]:
+        await self.flush()
+        series, found = schema.series.c, schema.findings.c
+        question = (
+            select(series.thread, found.body)
+            .join_from(schema.findings, schema.series, found.series == series.key)
+            .where(found.fingerprint.startswith(prefix, autoescape=True))
+            .order_by(series.version.desc(), series.id.desc(), found.place)
+        )
+        return tuple((str(thread), loads(Finding, body)) for thread, body in await self.rows(question.limit(_MOST)))
+
+    async def threads_with_findings(self, since: datetime, limit: int) -> tuple[str, ...]:
+        await self.flush()
+        series, found = schema.series.c, schema.findings.c
+        question = (
+            select(series.thread, func.max(series.id))
+            .join_from(schema.findings, schema.series, found.series == series.key)
+            .where(series.settles_at >= since)
+            .group_by(series.thread)
+            .order_by(func.max(series.id).desc())
+        )
+        return tuple(str(thread) for thread, _ in await self.rows(question.limit(limit)))
 
     async def findings_by_rule(self) -> dict[str, int]:
         table = schema.findings.c

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -158,10 +159,14 @@ deliveries = Table(
     Column("not_before", Moment),
     Column("remote_id", AnyText, nullable=False),
     Column("error", AnyText, nullable=False),
+    Column("slot", AnyText, nullable=False, server_default=""),
+    Column("about", Text, nullable=False, server_default="[]"),  # JSON list of fingerprints
+    Column("broadcast", Boolean, nullable=False, server_default=false()),
     Index("ix_deliveries_unfinished", "chat", "channel", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_thread", "thread"),
     Index("ix_deliveries_remote_id", "remote_id"),
     Index("ix_deliveries_state", "state"),
+    Index("ix_deliveries_slot", "chat", "channel", "thread", "slot"),
 )
 
 events = Table(
@@ -169,4 +174,81 @@ events = Table(
     metadata,
     Column("id", Serial, primary_key=True),
     Column("event", AnyText, nullable=False, unique=True),
+)
+
+triage = Table(
+    "triage",
+    metadata,
+    Column("fingerprint", AnyText, primary_key=True),
+    Column("rule", AnyText, nullable=False, index=True),
+    Column("verdict", Text, nullable=False),
+    Column("chat", AnyText, nullable=False),
+    Column("who", AnyText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("reason", AnyText, nullable=False),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("chat", AnyText, nullable=False),
+    Column("channel", AnyText, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("pattern", AnyText, nullable=False),
+    Column("by_chat", AnyText, nullable=False),
+    Column("by", AnyText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("until", Moment),
+    Index("ix_mutes_chat_channel", "chat", "channel"),
+    sqlite_autoincrement=True,  # a number that people saw is not given to another
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("chat", AnyText, nullable=False),
+    Column("channel", AnyText, nullable=False),
+    Column("words", AnyText, nullable=False),
+    Column("by_chat", AnyText, nullable=False),
+    Column("by", AnyText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_subscriptions_chat_channel", "chat", "channel"),
+    sqlite_autoincrement=True,  # a number that people saw is not given to another
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("chat", AnyText, primary_key=True),
+    Column("channel", AnyText, primary_key=True),
+    Column("habits", Text, nullable=False),  # JSON of Habits
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("chat", AnyText, primary_key=True),
+    Column("who", AnyText, primary_key=True),
+    Column("address", AnyText, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("chat", AnyText, nullable=False),
+    Column("who", AnyText, nullable=False),
+    Column("channel", AnyText, nullable=False),
+    Column("words", AnyText, nullable=False),
+    Column("outcome", AnyText, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+stirred = Table(
+    "stirred",
+    metadata,
+    Column("thread", AnyText, primary_key=True),
+    Column("due", Moment, nullable=False, index=True),
 )

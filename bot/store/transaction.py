@@ -9,9 +9,10 @@ from bot.store import schema
 from bot.store.mail import Mail
 from bot.store.outbox import Outbox
 from bot.store.reviews import Reviews
+from bot.store.triage import Decisions
 
 
-class SqlTransaction(Mail, Reviews, Outbox):
+class SqlTransaction(Mail, Reviews, Outbox, Decisions):
     """A Transaction of bot.ports.  Mail, series and cursors are gathered; ``flush`` writes them."""
 
     async def counts(self) -> dict[str, int]:

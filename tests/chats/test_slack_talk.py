@@ -15,19 +15,18 @@ from typing import Any
 
 from bot.chats.slack import Slack, Socket
 from bot.model import Alert, DeliveryState
-from bot.report.alert import compose
+from bot.report.alert import View, compose
 from bot.report.deliveries import deliveries
-from bot.report.lifecycle import join
 from handlers.asked import asked
 from tests.chats.slack_server import ALICE, APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, SlackServer, slack_server
 from tests.chats.slack_server import needs_slack as pytestmark  # noqa: F401  marks this whole module
 from tests.commands.world import Bot, bot
-from tests.report.making import RELEASE, review, series
+from tests.report.making import RELEASE, story
 
 
 async def post_card(it: Bot, slack: Slack) -> str:
     """The card as the outbox posts it: sent, and its id noted."""
-    alert = compose(series(), review(1, RELEASE), join({}, (RELEASE,)))
+    alert = compose(story((RELEASE,)), View("slack"))
     assert isinstance(alert, Alert)
     card, *_ = deliveries(alert, "slack", CHANNEL_NAME)
     remote_id = await slack.post(CHANNEL_NAME, card.page, thread="", delivery=card.key)

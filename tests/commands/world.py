@@ -9,17 +9,16 @@ from pathlib import Path
 
 from bot.catalog import rules
 from bot.model import Alert, Ask, Base, DeliveryState, RawMail, Reply, Review, Series, SeriesState
-from bot.report.alert import compose
+from bot.report.alert import View, compose
 from bot.report.deliveries import deliveries
-from bot.report.lifecycle import join
 from bot.report.text import render
 from bot.review import review as reviewed
 from bot.store import SqlStore
 from handlers.asked import asked
 from handlers.doors import Doors
-from tests.report.making import RELEASE, review, series
+from tests.report.making import RELEASE, review, series, story
 
-CHANNEL, CARD = "#kvm", "1700000000.000100"
+CHANNEL, CARD, REPLY = "#kvm", "1700000000.000100", "1700000000.000200"
 
 
 @dataclass
@@ -55,14 +54,15 @@ async def bot(folder: Path) -> AsyncIterator[Bot]:
 
 async def _fill(store: SqlStore) -> None:
     first, second = series(1, SeriesState.REVIEWED), series(2, SeriesState.SETTLED)
-    alert = compose(first, review(1, RELEASE), join({}, (RELEASE,)))
+    alert = compose(story((RELEASE,)), View("slack"))
     assert isinstance(alert, Alert)
-    card = deliveries(alert, "slack", CHANNEL)[0]
+    card, reply = deliveries(alert, "slack", CHANNEL)
     async with store.transaction() as transaction:
         for one in (first, second):
             await transaction.save_series(one)
             for patch in one.patches:
                 await transaction.add_message(patch.message, RawMail("kvm", "1", b""), one.key)
         await transaction.add_review(review(1, RELEASE))
-        await transaction.queue(card)
-        await transaction.save_delivery(replace(card, state=DeliveryState.SENT, remote_id=CARD))
+        for delivery, remote_id in ((card, CARD), (reply, REPLY)):
+            await transaction.queue(delivery)
+            await transaction.save_delivery(replace(delivery, state=DeliveryState.SENT, remote_id=remote_id))

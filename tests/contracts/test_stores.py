@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,14 +33,25 @@ from bot.model import (
 )
 from bot.ports import Store, StoreError
 from bot.store import SqlStore
+from tests.store.postgres import database, needs_postgres, postgres
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=["file", "memory"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return {"file": f"sqlite:///{tmp_path}/state/gracewatch.db", "memory": "sqlite://"}[request.param]
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["file", "memory", pytest.param("postgres", marks=needs_postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "postgres":
+        with database(request.getfixturevalue("server"), f"t{uuid.uuid4().hex}") as url:
+            yield url
+    else:
+        yield {"file": f"sqlite:///{tmp_path}/state/gracewatch.db", "memory": "sqlite://"}[request.param]
 
 
 @pytest.fixture

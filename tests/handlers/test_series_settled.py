@@ -13,7 +13,8 @@ import pytest
 from bot.model import Finding, Level, Review, Series, SeriesState
 from bot.ports import ReviewError
 from bot.report.bar import Bar
-from handlers.series_settled import Place, series_settled
+from handlers.policy import Place, Policy
+from handlers.series_settled import series_settled
 from tests.handlers.outbox import CHANNEL, Outbox, outbox
 from tests.report.making import ERROR_PATH, RELEASE, review, series
 
@@ -42,7 +43,7 @@ async def save(it: Outbox, *known: Series) -> None:
 
 
 async def settle(it: Outbox, look: Findings, places: tuple[Place, ...] = ALL) -> tuple[Review, ...]:
-    return await series_settled(it.store, it.clock, look, places, it.figures)
+    return await series_settled(it.store, it.clock, look, Policy(places), it.figures)
 
 
 async def test_a_finding_is_saved_queued_and_told_once(tmp_path: Path) -> None:
@@ -75,9 +76,10 @@ async def test_a_reroll_is_told_on_the_card_and_only_what_is_new_below_it(tmp_pa
             await save(it, series(version))
             await settle(it, look)
             await it.deliver()
-        assert it.chat.said.count("list_del() on kvm.devices, which is an RCU list") == 1
-        assert it.chat.said.count("error path frees a node") == 1
+        for told in ("list_del() on kvm.devices, which is an RCU list", "error path frees a node"):
+            assert it.chat.said.count(f"  │ error: {told}") == 1
         assert "fixed in v3: 2" in it.chat.said or "v3: 2 fixed" in it.chat.said
+        assert it.chat.said.count("~ Fixed in v3") == 2
 
 
 async def test_a_series_that_cannot_be_reviewed_is_set_aside_and_counted_and_the_others_go_on(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ async def test_a_crash_during_the_review_leaves_the_series_due(tmp_path: Path) -
             begun.set()
             return await asyncio.Event().wait() or Review("")
 
-        work = asyncio.create_task(series_settled(it.store, it.clock, endless, ALL, it.figures))
+        work = asyncio.create_task(series_settled(it.store, it.clock, endless, Policy(ALL), it.figures))
         await begun.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):

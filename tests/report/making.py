@@ -21,7 +21,9 @@ from bot.model import (
     SeriesState,
     Subject,
     SubjectKind,
+    Triage,
 )
+from bot.report.story import Story
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ADA = Address("Ada Writer", "ada@example.org")
@@ -48,7 +50,7 @@ RELEASE = Finding(
     touched=False,
     introduced_by="v1-1@example.org",
     evidence=(PUBLISH, REMOVE, NO_WAIT, EXCUSED),
-    fingerprint="aaaa",
+    fingerprint="aaaaaaaaaaaaaaaa",
     context=Context.TREE,
     question="Can kvm_device_release() run while a reader is on the list?",
     cure="If so: list_del_rcu() and a grace period before dev is freed.",
@@ -61,10 +63,12 @@ ERROR_PATH = replace(
     line=4881,
     text="error path frees a node of kvm.devices that readers can see",
     touched=True,
-    fingerprint="bbbb",
+    fingerprint="bbbbbbbbbbbbbbbb",
     evidence=(PUBLISH, replace(REMOVE, function="kvm_ioctl_create_device", line=4881)),
 )
-OTHER = replace(RELEASE, subject="kvm.buses", text="kfree() of kvm.buses without a grace period", fingerprint="cccc")
+OTHER = replace(
+    RELEASE, subject="kvm.buses", text="kfree() of kvm.buses without a grace period", fingerprint="cccccccccccccccc"
+)
 
 
 def series(version: int = 1, state: SeriesState = SeriesState.SETTLED, title: str = "KVM: walk devices") -> Series:
@@ -77,3 +81,13 @@ def series(version: int = 1, state: SeriesState = SeriesState.SETTLED, title: st
 
 def review(version: int = 1, *findings: Finding) -> Review:
     return Review(f"v{version}", findings, context=Context.TREE, base="linux-6.12", functions=212)
+
+
+def story(*found: tuple[Finding, ...], verdicts: tuple[Triage, ...] = ()) -> Story:
+    """A thread whose versions 1, 2, … were reviewed and had these findings."""
+    numbered = tuple(enumerate(found, start=1))
+    return Story(
+        tuple(series(version, SeriesState.REVIEWED) for version, _ in numbered),
+        {f"v{version}": review(version, *findings) for version, findings in numbered},
+        {one.fingerprint: one for one in verdicts},
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -22,6 +22,7 @@ from bot.model import (
     Unreadable,
     Wanted,
 )
+from bot.ports.triage import Decisions
 
 
 class FeedError(Exception):
@@ -158,7 +159,7 @@ class StoreError(Exception):
     """The store could not be opened or used; the message names it, says why and the cure."""
 
 
-class Transaction(Protocol):
+class Transaction(Decisions, Protocol):
     """Everything that is saved together or not at all.
 
     Writes of mail, series and cursors are gathered and reach the database in bulk: take many mails in one transaction.
@@ -233,12 +234,41 @@ class Transaction(Protocol):
         """(version, finding) of all reviewed versions of a thread, oldest version first."""
         ...
 
+    async def located(self, prefix: str) -> tuple[tuple[str, Finding], ...]:
+        """(thread, finding) of those whose fingerprint begins so, the newest version first."""
+        ...
+
+    async def threads_with_findings(self, since: datetime, limit: int) -> tuple[str, ...]:
+        """Threads that came in since then and had findings in some version, the newest first."""
+        ...
+
     # outbox
     async def queue(self, delivery: Delivery) -> bool:
         """Put a delivery in the outbox; False when its key is already known.
 
         Deliveries of one (chat, channel) leave in the order they were queued, so queue a card before its replies.
         """
+        ...
+
+    async def show(self, delivery: Delivery) -> bool:
+        """Have the message of a slot show this page: posted when there is none, else edited.
+
+        ``delivery.key`` names the message for ever; edits get keys of their own.  False when the newest page of the
+        slot is this one already.  A page that nobody tried to send yet is replaced, so that a message that changes
+        often is sent once.
+        """
+        ...
+
+    async def standing(self, delivery: Delivery) -> Delivery | None:
+        """The newest SENT delivery of the same message, which this one edits; None when it is to be posted."""
+        ...
+
+    async def told(self, chat: str, channel: str, thread: str) -> Mapping[str, tuple[str, ...]]:
+        """The replies of a thread in a channel: slot to the fingerprints it speaks of, the first queued first."""
+        ...
+
+    async def followers(self, thread: str) -> tuple[tuple[str, str], ...]:
+        """(chat, channel) of every card that was queued for a thread."""
         ...
 
     async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
