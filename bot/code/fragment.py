@@ -86,10 +86,13 @@ class _Drawer:
             self.depth += len(start.unopened)
         if start.in_comment:
             self._invent("/*")
+        header = _header(section) if lines[0].rstrip() == "{" and not self.open else ""
+        if header:
+            self._invent(header)
         for number, line in zip(numbers, lines, strict=True):
             self.text.append(line)
             self.numbers.append(number)
-        self._follow(lines)
+        self._follow((header, *lines) if header else lines)
 
     def _open(self, section: str) -> None:
         opening = _opening(section)
@@ -198,11 +201,19 @@ def _opening(section: str) -> str:
         return header if header.endswith("{") else header + " {"
     if header.endswith(";") or not _NAME.search(header):
         return header + " {" if header.endswith("=") else ""
+    return _header(header) + " {"
+
+
+def _header(section: str) -> str:
+    """The header of the function that a hunk header names, "" when it names none."""
+    header = section.rstrip()
+    if header.endswith((";", "{", "=")) or not _NAME.search(header):
+        return ""
     if header.count("(") > header.count(")"):
         # The list of parameters goes on in the next line, or git cut the header short.
         cut = max(header.rfind(","), header.rfind("(") + 1)
         header = header[:cut] + ")" * (header[:cut].count("(") - header[:cut].count(")"))
-    return f"int {header} {{" if _UNTYPED.match(header) else f"{header} {{"
+    return f"int {header}" if _UNTYPED.match(header) else header
 
 
 def sections_of(hunks: Sequence[Hunk], *, after: bool = False) -> dict[int, str]:

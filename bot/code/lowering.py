@@ -289,6 +289,8 @@ class _Lowering(Expressions):
         if self.loops:
             self.leave_scopes(self.loops[-1].depth, self.line_of(node))
             self.loops[-1].breaks += self.ends
+        else:  # what it leaves is out of sight, and so is where it leads
+            self.gap(node)
         self.ends = []
 
     def _continue_statement(self, node: Node) -> None:

@@ -37,26 +37,6 @@ def loads(function: Function) -> Iterator[tuple[int, str]]:
                 yield number, step.args[cursor]
 
 
-def used_outside(function: Function, load: int, variable: str) -> int | None:
-    """The first step that follows the pointer where no path holds anything any more."""
-    flow = function.flow
-    sections = function.held[load].always(READ_SIDE)
-    start = load
-    if len(flow.next[load]) == 1 and flow.steps[load].kind is StepKind.CALL:
-        start = flow.next[load][0]  # its own assignment
-
-    def ends(step: Step) -> bool:
-        return step.kind is StepKind.GAP or _takes_anew(step, variable) or _keeps(step, variable)
-
-    reached = sorted(flow.after(start, ends))
-    if any(_keeps(flow.steps[number], variable) for number in flow.after(start)):
-        return None  # some way takes a reference, and a flag may say which way was gone
-    for number in reached:
-        if variable in flow.steps[number].uses and number != start and not _anything_held(function, number):
-            return number if sections else None
-    return None
-
-
 def called_outside(function: Function) -> Iterator[tuple[int, str, int]]:
     """Function pointers that are taken from an object inside a section and called when nothing is held any more.
 
@@ -70,7 +50,7 @@ def called_outside(function: Function) -> Iterator[tuple[int, str, int]]:
         owner = _MEMBER.fullmatch(step.value)
         if owner is None or owner[1] not in found or not step.name.isidentifier():
             continue
-        if any(_keeps(flow.steps[later], owner[1]) for later in flow.after(found[owner[1]])):
+        if any(keeps(flow.steps[later], owner[1]) for later in flow.after(found[owner[1]])):
             continue
         call = _called_later(function, number, step.name)
         if call is not None:
@@ -80,18 +60,18 @@ def called_outside(function: Function) -> Iterator[tuple[int, str, int]]:
 def _called_later(function: Function, start: int, pointer: str) -> int | None:
     """The first call through a function pointer where nothing is held any more."""
     flow = function.flow
-    for later in sorted(flow.after(start, lambda step: _takes_anew(step, pointer))):
+    for later in sorted(flow.after(start, lambda step: takes_anew(step, pointer))):
         call = flow.steps[later]
-        if call.kind is StepKind.CALL and call.name == pointer and not _anything_held(function, later):
+        if call.kind is StepKind.CALL and call.name == pointer and not anything_held(function, later):
             return later
     return None
 
 
-def _anything_held(function: Function, number: int) -> bool:
+def anything_held(function: Function, number: int) -> bool:
     return any(count for state in function.held[number].states for _, count in state)
 
 
-def _takes_anew(step: Step, variable: str) -> bool:
+def takes_anew(step: Step, variable: str) -> bool:
     if step.kind is StepKind.ASSIGN:
         return step.name == variable
     if step.kind is StepKind.ASSUME:
@@ -100,9 +80,9 @@ def _takes_anew(step: Step, variable: str) -> bool:
     return step.kind is StepKind.WALK and variable in step.args[:2]
 
 
-def _keeps(step: Step, variable: str) -> bool:
+def keeps(step: Step, variable: str) -> bool:
     """Whether a call may take a reference to the object, or hands it to somebody who is to look after it."""
-    if step.kind is not StepKind.CALL:
+    if step.kind is not StepKind.CALL or step.name.startswith("smp_"):
         return False
     touched = any(
         tight(arg).lstrip("&(").startswith((f"{variable}->", f"{variable})")) or arg == variable for arg in step.args

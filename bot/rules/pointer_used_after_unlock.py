@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.code.contract import held_by_caller
+from bot.code.escapes import followed_outside, handed_on
 from bot.code.facts import Function
-from bot.code.reads import called_outside, left_at, loads, used_outside
+from bot.code.reads import called_outside, left_at
 from bot.code.vocabulary import READ_SIDE
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
+
+_Use = tuple[int, str, int, tuple[Evidence, ...]]  # the step that found it, its variable, the use, where a callee does
 
 SLOT = Example(
     "a memslot is used after the section that found it",
@@ -27,20 +30,6 @@ SLOT = Example(
 -	srcu_read_unlock(&kvm->srcu, idx);
 -	return true;
  }
-""",
-)
-
-FOUND = Example(
-    "the object that a walk found is used behind the walk's section",
-    """\
-+static int gadget_state(struct hub *hub, int id)
-+{
-+	struct gadget *g, *found = NULL;
-+	rcu_read_lock();
-+	g = rcu_dereference(hub->first);
-+	rcu_read_unlock();
-+	return g ? g->state : -ENOENT; // <-- warns
-+}
 """,
 )
 
@@ -64,22 +53,44 @@ HOOK = Example(
 """,
 )
 
-REFERENCED = Example(
-    "a reference is taken first, the value is copied, or an outer section goes on",
+TOO_LATE = Example(
+    "the reference is taken, and a callee is given the pointer, when the section is over",
+    """\
++static void hub_hold(struct hub *hub, int id)
++{
++	struct gadget *g;
++	rcu_read_lock();
++	g = radix_tree_lookup(&hub->tree, id);
++	rcu_read_unlock();
++	if (g)
++		refcount_inc(&g->refs); // <-- warns
++}
++
++static void gadget_log(const struct gadget *g)
++{
++	pr_info("%s", g->name);
++}
++
++static void hub_log(struct hub *hub)
++{
++	struct gadget *g;
++	rcu_read_lock();
++	list_for_each_entry_rcu(g, &hub->gadgets, node)
++		if (g->live)
++			break;
++	rcu_read_unlock();
++	gadget_log(g); // <-- warns
++}
+""",
+)
+
+COPIED = Example(
+    "the value is copied, or an outer section goes on",
     """\
 +static int gadget_read(struct hub *hub)
 +{
 +	struct gadget *g;
-+	int state, idx;
-+	rcu_read_lock();
-+	g = rcu_dereference(hub->first);
-+	if (!g || !kref_get_unless_zero(&g->ref)) {
-+		rcu_read_unlock();
-+		return -ENOENT;
-+	}
-+	rcu_read_unlock();
-+	state = g->state;
-+	kref_put(&g->ref, gadget_release);
++	int state = 0, idx;
 +	rcu_read_lock();
 +	g = rcu_dereference(hub->first);
 +	state += g->state;
@@ -126,16 +137,6 @@ CALLER_HOLDS = Example(
 +	rcu_read_unlock();
 +	return g ? g->state : 0;
 +}
-+
-+static int gadget_peek_locked(struct hub *hub)
-+{
-+	struct gadget *g;
-+	lockdep_assert_held(&hub->lock);
-+	rcu_read_lock();
-+	g = idr_find(&hub->gadgets, 1);
-+	rcu_read_unlock();
-+	return g ? g->state : 0;
-+}
 """,
 )
 
@@ -160,26 +161,25 @@ FOR_EVER = Example(
     sources=("Documentation/RCU/checklist.rst item 2", "Documentation/RCU/rcu_dereference.rst"),
     why="The section is all that keeps the object from being freed.  Once it is left, the pointer is just a number.",
     instead="Leave the section after the last use, copy the value out, or take a reference inside it.",
-    bad=(SLOT, FOUND, HOOK),
-    good=(REFERENCED, FLAGGED, CALLER_HOLDS),
+    bad=(SLOT, HOOK, TOO_LATE),
+    good=(COPIED, FLAGGED, CALLER_HOLDS),
     blind_spots=(FOR_EVER,),
 )
 def pointer_used_after_unlock(code: Code) -> Iterator[Hit]:
     """A pointer that was looked up inside a read-side section is followed after the section's end."""
     for function in code.facts.in_focus:
-        for number, variable in loads(function):
-            use = used_outside(function, number, variable)
-            if use is None or held_by_caller(code.facts, function):
-                continue
-            yield _warning(function, number, variable, use)
-            break
-        for number, variable, call in called_outside(function):
-            if not held_by_caller(code.facts, function):
-                yield _warning(function, number, variable, call, confidence=0.6)
-                break
+        uses: list[_Use] = [(item.step, item.variable, use, ()) for item, use in followed_outside(code.facts, function)]
+        for item, call, reached in handed_on(code.facts, function):
+            uses.append((item.step, item.variable, call, (step_evidence(Role.USE, *reached),)))
+        calls: list[_Use] = [(*call, ()) for call in called_outside(function)]
+        for found, confidence in ((uses, None), (calls, 0.6)):
+            if found and not held_by_caller(code.facts, function):
+                yield _warning(function, *found[0], confidence)
 
 
-def _warning(function: Function, load: int, variable: str, use: int, confidence: float | None = None) -> Hit:
+def _warning(
+    function: Function, load: int, variable: str, use: int, more: tuple[Evidence, ...], confidence: float | None
+) -> Hit:
     flow = function.flow
     taken, followed = flow.steps[load], flow.steps[use]
     section = function.held[load].always(READ_SIDE)[0]
@@ -187,7 +187,7 @@ def _warning(function: Function, load: int, variable: str, use: int, confidence:
     evidence: list[Evidence] = [step_evidence(Role.READER, function, taken)]
     if left is not None:
         evidence.append(step_evidence(Role.UNLOCK, function, flow.steps[left]))
-    evidence.append(step_evidence(Role.USE, function, followed))
+    evidence += (step_evidence(Role.USE, function, followed), *more)
     return hit_at(
         function,
         followed,

@@ -25,6 +25,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "free-without-grace-period",
             "grace-period-removed",
             "half-converted-rculist",
+            "lookup-returns-unreferenced",
             "plain-del-on-rculist",
             "rcu-head-overlays-live-data",
             "rcu-primitive-dropped",
@@ -68,6 +69,7 @@ CLAIMS: dict[str, frozenset[str]] = {
     "P7": frozenset(
         {
             "get-instead-of-tryget",
+            "lookup-returns-unreferenced",
             "pointer-used-after-unlock",
             "read-lock-removed",
             "rhashtable-lookup-result-outlives-section",

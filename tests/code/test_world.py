@@ -296,3 +296,10 @@ def test_a_hunk_header_without_the_type_above_it_still_opens_a_function() -> Non
     assert [source.text(node).startswith("int hub_find(struct hub *hub, int id)") for node in functions(source)] == [
         True
     ]
+
+
+def test_a_hunk_that_starts_at_the_brace_opens_the_function_of_its_header() -> None:
+    text = fragment("void *hub_find(struct hub *hub, int id)", "{", "\tstep();", "}")
+    source = parse(text)
+    assert not source.root.has_error, text
+    assert [source.text(node).startswith("void *hub_find(") for node in functions(source)] == [True]
