@@ -17,8 +17,7 @@ from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 
-import ezpi
-from feed_places import HASTY, LIMIT, Lasting
+from feed_places import HASTY, LIMIT, Lasting, add_mails
 
 from bot.feeds.lore import Lore
 from bot.feeds.nntp import Nntp
@@ -118,9 +117,13 @@ class ArchivePlace(Lasting):
 
     def put_many(self, mails: Iterable[bytes]) -> None:
         """Many mails at once, as an importer does it."""
-        for data in mails:
-            ezpi.add_rfc822_v2(str(self.inbox), data)
+        add_mails(self.epoch, mails)
         self.index()
+
+    @property
+    def epoch(self) -> Path:
+        """The epoch that mail goes to."""
+        return max((self.inbox / "git").glob("*.git"), key=lambda path: int(path.stem))
 
     def index(self) -> None:
         self.run("public-inbox-index", "--no-fsync", str(self.inbox))

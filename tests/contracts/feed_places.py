@@ -34,6 +34,24 @@ def mail(number: int, text: str = "hello\n") -> bytes:
 HASTY = Manners("tests@example.org", answer_within=10.0, attempts=3, first_pause=0.01, longest_pause=0.05, rest=0.01)
 
 
+def add_mails(git_dir: Path, mails: Iterable[bytes], name: str = "m") -> None:
+    """Commit each mail to an epoch as public-inbox does, all of them with one git: it is a hundred times faster."""
+    branch = (git_dir / "HEAD").read_text().removeprefix("ref: ").strip()
+    known = subprocess.run(
+        ["git", "-C", git_dir, "rev-parse", "-q", "--verify", "HEAD"], capture_output=True, check=False
+    )
+    parent = f"from {known.stdout.decode().strip()}\n" if known.stdout else ""
+    words: list[bytes] = []
+    for data in mails:
+        words.append(
+            f"commit {branch}\ncommitter A <a@example.org> 1776686400 +0000\ndata 6\na mail\n{parent}".encode()
+        )
+        words.append(f"deleteall\nM 100644 inline {name}\ndata {len(data)}\n".encode() + data + b"\n")
+        parent = ""
+    command = ["git", "-C", git_dir, "fast-import", "--quiet", "--done"]
+    subprocess.run(command, input=b"".join(words) + b"done\n", check=True)
+
+
 class Place(Protocol):
     """Somewhere that mail is put, one after the other; ``path`` is what an operator would write."""
 
@@ -142,20 +160,13 @@ class GitPlace(Lasting):
         self.git("init", "-q", "--bare")
 
     def put(self, data: bytes) -> None:
-        self.commit("m", data)
+        self.put_many([data])
 
-    def commit(self, name: str, data: bytes) -> str:
-        blob = self.git("hash-object", "-w", "--stdin", stdin=data)
-        tree = self.git("mktree", stdin=f"100644 blob {blob}\t{name}\n".encode())
-        tip = subprocess.run(
-            ["git", "-C", self.git_dir, "rev-parse", "-q", "--verify", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip()
-        commit = self.git("commit-tree", tree, *(("-p", tip) if tip else ()), stdin=b"a mail\n")
-        self.git("update-ref", "HEAD", commit)
-        return commit
+    def put_many(self, mails: Iterable[bytes]) -> None:
+        add_mails(self.git_dir, mails)
+
+    def commit(self, name: str, data: bytes) -> None:
+        add_mails(self.git_dir, [data], name)
 
     def git(self, *words: str, stdin: bytes = b"") -> str:
         who = {f"GIT_{role}_{what}": "a@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
