@@ -130,6 +130,26 @@ def replay(
 
 
 @app.command()
+def preview(
+    channel: Annotated[str, typer.Argument(help="A channel of the settings: '#gracewatch', or console.")],
+    span: Annotated[str, typer.Argument(help="How far back, such as 7d or 36h.")] = "7d",
+    config: ConfigOption = None,
+) -> None:
+    """Print exactly what a channel would have been told in the last days: from the store, or else from the feeds."""
+    from bot.cli import preview as command
+    from bot.ports import FeedError, StoreError, TreeError
+    from config.settings import SettingsError, duration, load
+    from handlers.previewed import UnknownChannelError
+
+    try:
+        command.run(load(config), channel, duration(span))
+    except (UnknownChannelError, FeedError, StoreError, TreeError, SettingsError) as fault:
+        fail(str(fault))
+    except ValueError as fault:
+        fail(f"{span[:80]!r}: {fault}")
+
+
+@app.command()
 def evaluate(
     file: Annotated[
         Path, typer.Argument(metavar="FILE.tsv", help="Known changes, a row each; docs/house.md says how.")

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TextIO
 
@@ -42,6 +42,7 @@ from handlers.mail_arrived import Arrival
 from handlers.pace import Pace
 from handlers.policy import Place, Policy
 from handlers.poll_due import poll_due
+from handlers.previewed import Said, UnknownChannelError, previewed
 from handlers.series_settled import series_settled
 
 LOG = structlog.get_logger("gracewatch")
@@ -88,6 +89,22 @@ def web(settings: Settings) -> Web:
     """What may be read over the network: the servers that the settings name."""
     homes = [url for url in (*(feed.url for feed in settings.feeds), settings.archive.url) if url]
     return Web(homes, Manners(settings.archive.contact))
+
+
+def places(settings: Settings) -> tuple[Place, ...]:
+    """Every channel that is told when its chat is on, and what it wants to hear of."""
+    bar = Bar(settings.review.level, settings.review.confidence)
+    return (Place("console", "console", bar), Place("slack", settings.slack.channel, bar))
+
+
+def place_called(settings: Settings, channel: str) -> Place:
+    """The place of a channel, with or without its ``#``.  Raises UnknownChannelError."""
+    known = places(settings)
+    for place in known:
+        if place.channel.lstrip("#") == channel.lstrip("#"):
+            return place
+    names = ", ".join(place.channel for place in known)
+    raise UnknownChannelError(f"{channel[:80]!r}: no such channel in the settings; there are {names}")
 
 
 class App:
@@ -216,7 +233,17 @@ class App:
             await asyncio.sleep(_REPAIR_SECONDS)
 
     def doors(self) -> Doors:
-        return Doors(self.store, rules, self.review, self.about, self.archive)
+        return Doors(self.store, rules, self.review, self.about, self.archive, preview=self._preview)
+
+    async def _preview(self, channel: str, span: timedelta) -> tuple[Said, ...]:
+        """What a channel would have been told in the last days.  Raises UnknownChannelError."""
+        place, now = place_called(self.settings, channel), datetime.now(UTC)
+        scratch = SqlStore("sqlite://")
+        try:
+            await scratch.upgrade()
+            return await previewed(self.store, scratch, self.review, place, now - span, now)
+        finally:
+            await scratch.close()
 
     def about(self) -> Sequence[tuple[str, str]]:
         """What runs here, for ``status`` and the log."""

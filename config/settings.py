@@ -39,7 +39,7 @@ from config.layers import (
     written,
 )
 
-__all__ = ["Reference", "Settings", "SettingsError", "load", "reference"]
+__all__ = ["Reference", "Settings", "SettingsError", "duration", "load", "reference"]
 
 
 def _duration(value: object) -> object:
@@ -50,6 +50,14 @@ def _duration(value: object) -> object:
         raise ValueError('write a duration as "45s", "5m", "1h30m" or "2d"')
     days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def duration(text: str) -> timedelta:
+    """The time that "45s", "1h30m" or "7d" says.  Raises ValueError, with what to write."""
+    found = _duration(text)
+    if not isinstance(found, timedelta) or not found:
+        raise ValueError('write a duration as "45s", "5m", "1h30m" or "2d"')
+    return found
 
 
 def _address(value: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from bot.model import Review, Series
 from bot.ports import Archive, Store
 from bot.rule import Rule
 from handlers.policy import Policy
+from handlers.previewed import Said
 
 
 def _nothing_more() -> Sequence[tuple[str, str]]:
@@ -24,6 +26,9 @@ async def _nobody(chat: str, group: str) -> frozenset[str]:  # noqa: ARG001  a c
     return frozenset()
 
 
+Preview: TypeAlias = Callable[[str, timedelta], Awaitable[tuple[Said, ...]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """``review`` runs the rules over a series as it is now and saves nothing.
@@ -31,6 +36,7 @@ class Doors:
     ``about`` gives label and value pairs that ``status`` shows beside the store's counts: version, feeds, tree.
     ``archive`` has the threads that came in by no feed; None where nothing may be fetched.
     ``members`` gives the people of a chat's group.
+    ``preview`` says what a channel would have been told in the last days; it raises UnknownChannelError.
     """
 
     store: Store
@@ -41,3 +47,4 @@ class Doors:
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = _now
     members: Callable[[str, str], Awaitable[frozenset[str]]] = _nobody
+    preview: Preview | None = None

@@ -220,6 +220,13 @@ class Transaction(Decisions, Protocol):
         """The last to come first; with ``words``, those that have every word in their title or author."""
         ...
 
+    async def series_since(self, moment: datetime) -> tuple[str, ...]:
+        """Keys of the series whose patience ends after a moment, the first to come first.
+
+        All that came since then are among them.
+        """
+        ...
+
     async def versions(self, thread: str) -> tuple[Series, ...]:
         """All versions of a thread, oldest first."""
         ...

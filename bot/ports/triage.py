@@ -16,6 +16,10 @@ class Decisions(Protocol):
         """Those of these findings that somebody judged."""
         ...
 
+    async def all_verdicts(self) -> tuple[Triage, ...]:
+        """What was ever judged, the oldest first."""
+        ...
+
     async def set_verdict(self, triage: Triage) -> None:
         """Keep a verdict; it takes the place of an earlier one on the same finding."""
         ...

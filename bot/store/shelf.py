@@ -90,6 +90,11 @@ class Shelf(Work):
             question = question.where(TABLE.words.contains(word, autoescape=True))
         return await self._listed(question)
 
+    async def series_since(self, moment: datetime) -> tuple[str, ...]:
+        await self.flush()
+        rows = await self.rows(select(TABLE.key).where(TABLE.settles_at > moment).order_by(TABLE.id))
+        return tuple(str(row.key) for row in rows)
+
     async def versions(self, thread: str) -> tuple[Series, ...]:
         return await self._listed(select(TABLE.key).where(TABLE.thread == thread).order_by(TABLE.version, TABLE.id))
 

@@ -20,6 +20,12 @@ class Decisions(Work):
         rows = await self.rows_for(select(schema.triage), column, dict.fromkeys(fingerprints))
         return {row.fingerprint: _triage(row) for row in rows}
 
+    async def all_verdicts(self) -> tuple[Triage, ...]:
+        table = schema.triage.c
+        return tuple(
+            _triage(row) for row in await self.rows(select(schema.triage).order_by(table.at, table.fingerprint))
+        )
+
     async def set_verdict(self, triage: Triage) -> None:
         row = {
             "fingerprint": triage.fingerprint,

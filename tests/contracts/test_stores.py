@@ -259,6 +259,14 @@ async def test_recent_series_are_found_by_words(store: Store) -> None:
         assert [one.key for one in await work.recent_series(1)] == ["c"]
 
 
+async def test_series_since_a_moment_are_those_whose_patience_ends_later(store: Store) -> None:
+    async with store.transaction() as work:
+        for key, end in (("late", NOW + HOUR), ("past", NOW - HOUR), ("now", NOW)):
+            await work.save_series(replace(series(key, f"p-{key}"), settles_at=end))
+        assert await work.series_since(NOW - HOUR) == ("late", "now")
+        assert await work.series_since(NOW - 2 * HOUR) == ("late", "past", "now")
+
+
 async def test_versions_of_a_thread_are_oldest_first(store: Store) -> None:
     async with store.transaction() as work:
         for version in (2, 10**30, 1):

@@ -38,6 +38,7 @@ async def test_a_verdict_takes_the_place_of_the_one_before(store: Store) -> None
         await work.set_verdict(later)
         assert await work.verdicts(["print one", "print none"]) == {"print one": later}
         assert await work.tallies() == {"one": {Verdict.ACK: 1, Verdict.FALSE_POSITIVE: 1}}
+        assert await work.all_verdicts() == (replace(ACK, fingerprint="print two"), later)
         await work.drop_verdict("print one")
         assert await work.verdicts(["print one"]) == {}
 

@@ -95,9 +95,12 @@ class Watched:
             return await transaction.counts()
 
 
-def gracewatch(*words: str, piped: bytes = b"", folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+def gracewatch(
+    *words: str, piped: bytes = b"", folder: Path | None = None, state: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """The command line, as a person calls it."""
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
+    kept = {"GRACEWATCH_STATE_FOLDER": str(state)} if state else {}
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT), **kept}
     return subprocess.run(
         [sys.executable, "-m", "bot", *words],
         input=piped,
