@@ -241,7 +241,7 @@ class App:
         scratch = SqlStore("sqlite://")
         try:
             await scratch.upgrade()
-            return await previewed(self.store, scratch, self.review, place, now - span, now)
+            return await previewed(self.store, scratch, self.review, place, now - span, now, pinned=self.policy.pinned)
         finally:
             await scratch.close()
 

@@ -49,6 +49,7 @@ async def previewed(
     empty store, which is filled.
     """
     clock, said = _Still(now), []
+    await _wishes(store, scratch, place, now)
     for at, key in await _told(store, since, now):
         async with store.transaction() as transaction:
             series, known = await transaction.series(key), await transaction.review(key)
