@@ -32,6 +32,7 @@ from bot.report.bar import Bar
 from bot.reviewer import Reviewer
 from bot.store import SqlStore
 from bot.trees.detect import tree_for
+from config.known import known_functions
 from config.settings import Feed, Settings
 from config.settings import Slack as SlackSettings
 from handlers.asked import asked
@@ -117,7 +118,7 @@ class App:
         self.chats = {chat.name: chat for chat, _ in told}
         self.policy = Policy(tuple(Place(chat.name, channel, bar) for chat, channel in told), bar)
         self.store = SqlStore(settings.store_url)
-        self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev))
+        self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev), known_functions())
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()

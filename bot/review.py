@@ -21,6 +21,7 @@ from bot.model import (
     Evidence,
     Finding,
     Hit,
+    Known,
     Level,
     Patch,
     Quiet,
@@ -51,7 +52,7 @@ def wants(series: Series, base: Base) -> Wanted:
     drawn = worlds([patch.files for patch in series.patches], base)
     if not drawn.after:
         return Wanted()
-    sight = Sight(drawn)
+    sight = Sight(drawn, base.known)
     near = _folders(series)
     mentions = tuple(words for words in sight.mentions() if words not in base.asked)
     if mentions:
@@ -90,7 +91,7 @@ def review(series: Series, base: Base) -> Review:
     drawn = worlds(files, base)
     if not drawn.misfits:
         return _reviewed(series, drawn, base)
-    alone = _reviewed(series, worlds(files, Base()), Base())
+    alone = _reviewed(series, worlds(files, Base()), Base(known=base.known))
     if drawn.context is not Context.TREE:
         return replace(alone, base=base.name, notes=base.notes + drawn.notes)
     found = _reviewed(series, drawn, base)
@@ -110,7 +111,7 @@ def _reviewed(series: Series, drawn: Worlds, base: Base) -> Review:
     result = Review(
         series.key, context=drawn.context, base=base.name, functions=scanned, notes=base.notes + drawn.notes
     )
-    sight = Sight(drawn)
+    sight = Sight(drawn, base.known)
     if not sight.worth_asking:
         return result
     said = _ask(sight)
@@ -252,14 +253,14 @@ def _quiet(series: Series, said: Sequence[_Said]) -> Iterator[Quiet]:
             yield Quiet(rule.name, f"{hit.function}() {hit.path}: fixed in {mended}/{total}")
 
 
-def audit(world: World) -> tuple[tuple[Rule, Hit], ...]:
+def audit(world: World, known: Known | None = None) -> tuple[tuple[Rule, Hit], ...]:
     """Every hit of one world, whether a change brought it or not."""
-    return tuple(_answers(Code.of(WorldFacts(world))).hits.values())
+    return tuple(_answers(Code.of(WorldFacts(world, known=known))).hits.values())
 
 
-def suspects(world: World) -> tuple[Finding, ...]:
+def suspects(world: World, known: Known | None = None) -> tuple[Finding, ...]:
     """What ``audit`` finds, as findings that no patch brought."""
-    said = _answers(Code.of(WorldFacts(world)))
+    said = _answers(Code.of(WorldFacts(world, known=known)))
     return _in_order(
         Finding(
             rule=rule.name,

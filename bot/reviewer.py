@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.model import Base, Review, Series, Wanted
+from bot.model import Base, Known, Review, Series, Wanted
 from bot.ports import ReviewError, Tree, TreeError
 from bot.review import review, wants
 from bot.workers import workers
@@ -23,10 +23,14 @@ PATIENCE_SECONDS = 120.0
 
 
 class Reviewer:
-    """Call it with a series.  One review at a time; it is ended when it takes longer than ``patience`` seconds."""
+    """Call it with a series.  One review at a time; it is ended when it takes longer than ``patience`` seconds.
 
-    def __init__(self, tree: Tree, patience: float = PATIENCE_SECONDS) -> None:
+    ``known`` is what is taken for true of code that neither the series nor the tree shows.
+    """
+
+    def __init__(self, tree: Tree, known: Known, patience: float = PATIENCE_SECONDS) -> None:
         self._tree = tree
+        self._known = known
         self._patience = patience
         self._turn = asyncio.Lock()
         self._pool: ProcessPoolExecutor | None = None
@@ -62,7 +66,7 @@ class Reviewer:
             return await self._review(series)
 
     async def _review(self, series: Series) -> Review:
-        base = Base(self._tree.name)
+        base = Base(self._tree.name, known=self._known)
         try:
             for _ in range(_MOST_QUESTIONS):
                 wanted = await self._run(wants, series, base)
@@ -70,7 +74,7 @@ class Reviewer:
                     break
                 base = base.plus(wanted, await self._tree.answer(wanted))
         except TreeError as fault:
-            base = Base(notes=(f"reviewed without the tree: {fault}",))
+            base = Base(notes=(f"reviewed without the tree: {fault}",), known=self._known)
         found = await self._run(review, series, base)
         return found if base.name else replace(found, notes=tuple(dict.fromkeys((*base.notes, *found.notes))))
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from bot.code.entries import Entries
+from bot.code.exposed import Exposed
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step
 from bot.code.lifetime import Freed, Lifetime
+from bot.code.needs import Needs
 from bot.code.protection import ListProtection, WorldFacts
 from bot.model import Evidence, Hit, Level, Role
 
@@ -46,6 +50,16 @@ class Code:
     @classmethod
     def of(cls, facts: WorldFacts, before: Code | None = None) -> Code:
         return cls(facts, Lifetime(facts), before)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What functions need their callers to hold."""
+        return Needs(self.facts, self.facts.known)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """How control comes to functions."""
+        return Entries(self.needs)
 
 
 Question = Callable[[Code], Iterator[Hit | Excused]]
@@ -197,3 +211,17 @@ def free_without_wait(removal: Fact, freed: Freed | None) -> tuple[Evidence, ...
         lines.append(Evidence(Role.FREE, removal.path, removal.function, freed.line, freed.code, note=note))
     looked = "no grace period between removal and free (looked in the function, callees to depth 2)"
     return (*lines, nothing_found(Role.WAIT, looked))
+
+
+def entered_at(place: Exposed, nothing: str) -> tuple[Evidence, ...]:
+    """Evidence of how control comes to an exposed read with nothing held."""
+    if place.entry is None:
+        return (nothing_found(Role.UNLOCK, "the section that the caller holds was left before"),)
+    calls = tuple(step_evidence(Role.NOTE, caller, caller.flow.steps[at]) for caller, at in place.entry.calls)
+    return (nothing_found(Role.LOCK, f"{place.entry.begins}; {nothing}"), *calls)
+
+
+def way_down(place: Exposed) -> tuple[Evidence, ...]:
+    """Evidence of the read itself, at the end of the calls from an exposed step."""
+    steps = place.way.steps[1:]
+    return tuple(step_evidence(Role.READER, inner, inner.flow.steps[at]) for inner, at in steps[-_SHOWN:])

@@ -16,7 +16,7 @@ import pytest
 
 from bot.cli.sitting import sitting
 from bot.feeds.files import Files
-from bot.model import Answer, Review, Series, Wanted
+from bot.model import Answer, Known, Review, Series, Wanted
 from bot.ports import ReviewError, Tree, TreeError
 from bot.reviewer import PATIENCE_SECONDS, Reviewer
 from bot.trees.directory import Directory
@@ -54,7 +54,7 @@ class Watched:
 
 @asynccontextmanager
 async def reviewer(tree: Tree, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Reviewer]:
-    review = Reviewer(tree, patience)
+    review = Reviewer(tree, Known(), patience)
     try:
         yield review
     finally:

@@ -21,6 +21,7 @@ from bot.review import suspects
 from bot.trees.directory import Directory
 from bot.trees.search import MAX_FILE_BYTES
 from bot.truth.neighbourhood import KVM, worlds_of
+from config.known import known_functions
 
 CLEAN, FINDINGS = 0, 1
 
@@ -67,7 +68,9 @@ def _audit(root: Path, paths: Sequence[str]) -> tuple[tuple[Finding, ...], set[t
     """The suspects of one group, in a process of its own."""
     images = tuple(Image(path, text) for path in paths if (text := _text(root / path)) is not None)
     world = World(images)
-    return suspects(world), {(image.path, function.name) for image in images for function in functions_of(image)}
+    return suspects(world, known_functions()), {
+        (image.path, function.name) for image in images for function in functions_of(image)
+    }
 
 
 def _text(file: Path) -> str | None:

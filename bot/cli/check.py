@@ -19,6 +19,7 @@ from bot.report.text import harmless, one_line
 from bot.review import reverse as reversed_series
 from bot.reviewer import Reviewer
 from bot.trees.detect import tree_for
+from config.known import known_functions
 
 CLEAN, FINDINGS, CANNOT = 0, 1, 2
 _WEB = ("http://", "https://")
@@ -65,7 +66,9 @@ def run(
 
     ``archive`` is asked for only when a thread is to be fetched.
     """
-    return asyncio.run(_run(Given(places, archive), Reviewer(tree_for(tree, rev)), reverse=reverse, as_json=as_json))
+    return asyncio.run(
+        _run(Given(places, archive), Reviewer(tree_for(tree, rev), known_functions()), reverse=reverse, as_json=as_json)
+    )
 
 
 async def _run(given: Given, review: Reviewer, *, reverse: bool, as_json: bool) -> int:

@@ -22,6 +22,7 @@ from bot.truth import calibrate, judged, table
 from bot.truth.cases import Kind, Row, Trial, TruthError, read, trials
 from bot.truth.faults import Place, functions, places_wanted
 from bot.truth.score import Judgement, Outcome, Score, alarms
+from config.known import known_functions
 
 
 def run(
@@ -129,7 +130,7 @@ async def _outcomes(
     done: dict[int, Outcome] = {}
 
     async def work() -> None:
-        review = Reviewer(tree, patience)
+        review = Reviewer(tree, known_functions(), patience)
         try:
             while waiting:
                 number, trial = waiting.pop()

@@ -7,19 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bot.code.known import KnownObject, Proved, read, verify
+from bot.code.known import Proved, verify
 from bot.model import Wanted
 from bot.ports import TreeError
 from bot.report.text import harmless
 from bot.trees.detect import tree_for
-from config.layers import HERE
+from config.known import table
 
 ALL, GONE = 0, 1
-
-
-def known() -> tuple[KnownObject, ...]:
-    """The objects that gracewatch knows."""
-    return read((HERE / "kvm.toml").read_text("utf-8"))
 
 
 def run(tree: str, rev: str, *, as_json: bool) -> int:
@@ -27,14 +22,14 @@ def run(tree: str, rev: str, *, as_json: bool) -> int:
     place = tree_for(tree, rev)
     if not place.name:
         raise TreeError("no tree to look in; name one with --tree")
-    objects = known()
-    files = sorted({(proof.path, "") for one in objects for proof in one.proofs})
+    known = table()
+    files = sorted({(proof.path, "") for _, proofs in known.entries() for proof in proofs})
     answer = asyncio.run(place.answer(Wanted(files=tuple(files))))
-    proved = tuple(verify(objects, answer.texts))
+    proved = tuple(verify(known, answer.texts))
     if as_json:
         print(json.dumps({"version": 1, "tree": place.name, "proofs": [asdict(one) for one in proved]}, indent=2))
     else:
-        _tell(place.name, len(objects), proved)
+        _tell(place.name, sum(1 for _ in known.entries()), proved)
     return GONE if any(one.gone for one in proved) else ALL
 
 
@@ -43,4 +38,4 @@ def _tell(tree: str, objects: int, proved: Sequence[Proved]) -> None:
         where = f"{one.proof.path}:{one.line}" if one.line else f"GONE  {one.proof.path}: {one.gone}"
         print(harmless(f"{one.object}  {one.proof.role}  {where}  {one.proof.code}"))
     gone = sum(bool(one.gone) for one in proved)
-    print(f"{objects} objects, {len(proved)} proofs, {gone} gone from {harmless(tree)}")
+    print(f"{objects} objects and functions, {len(proved)} proofs, {gone} gone from {harmless(tree)}")

@@ -25,6 +25,7 @@ from bot.report import summary
 from bot.report.text import harmless, one_line
 from bot.reviewer import Reviewer
 from bot.trees.detect import tree_for
+from config.known import known_functions
 from handlers.mail_arrived import Arrival
 
 _DATE = re.compile(rb"^Date:([^\n]{1,200})", re.IGNORECASE | re.MULTILINE)
@@ -69,7 +70,7 @@ def run(
     feed: Feed = feed_named(place, web)
     if since is not None:
         feed = Since(feed, since)
-    asyncio.run(_run(feed, Reviewer(tree_for(tree, rev)), limit, as_json=as_json))
+    asyncio.run(_run(feed, Reviewer(tree_for(tree, rev), known_functions()), limit, as_json=as_json))
 
 
 async def _run(feed: Feed, review: Reviewer, limit: int, *, as_json: bool) -> None:

@@ -28,14 +28,26 @@ def held_by_caller(code: WorldFacts, function: Function, kinds: frozenset[str] =
 
     ``kinds`` are the locks that would do, where callers are in sight.
     """
-    if found := _ASSERTS.search(function.text):
-        return f"{found[0]} says what the caller holds"
-    if _ASKS.search(_comment_above(function)) or _ASKS.search(_comments(function.text)):
-        return "a comment says what the caller holds"
+    if asked := asked_of_callers(function):
+        return asked
     callers = [(caller, step) for caller, step in code.callers(function) if step >= 0]
     if callers and all(caller.held[step].always(kinds) for caller, step in callers):
         return f"{callers[0][0].name}() calls it with the lock held"
     return ""
+
+
+def asked_of_callers(function: Function) -> str:
+    """Where a function says what its callers hold, "" when it does not."""
+    if found := _ASSERTS.search(function.text):
+        return f"{found[0]} says what the caller holds"
+    if _ASKS.search(comments_of(function)):
+        return "a comment says what the caller holds"
+    return ""
+
+
+def comments_of(function: Function) -> str:
+    """What is remarked above a function and in it."""
+    return f"{_comment_above(function)} {_comments(function.text)}"
 
 
 def _comment_above(function: Function) -> str:

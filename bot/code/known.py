@@ -1,19 +1,18 @@
-"""Objects of the kernel whose protection is known beforehand, and whether a tree still proves it.
+"""What is known of the kernel beforehand: shared objects, what functions need; and whether a tree proves it.
 
-Rules do not ask these yet.  Where a tree shows an object's protection, the tree is right; these are for reviews
-without one.
+Where a tree shows what protects an object or what a function needs, the tree is right: this is for what it hides.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.code.facts import functions_of
 from bot.code.spelling import flat, tight
-from bot.model import Image, Role
+from bot.model import Contract, Image, Known, Role
 
 
 class KnownObjectsError(Exception):
@@ -43,6 +42,36 @@ class KnownObject:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFunction:
+    """A function that needs its callers to hold something (``needs``, ``reads``), or an entry (``holds``)."""
+
+    name: str
+    needs: tuple[str, ...]
+    reads: str
+    holds: tuple[str, ...]
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All that the table holds."""
+
+    objects: tuple[KnownObject, ...]
+    functions: tuple[KnownFunction, ...]
+
+    @property
+    def known(self) -> Known:
+        """What a review is told."""
+        contracts = {one.name: Contract(one.needs, one.reads) for one in self.functions if one.needs}
+        return Known(contracts, {one.name: one.holds for one in self.functions if not one.needs})
+
+    def entries(self) -> Iterator[tuple[str, tuple[Proof, ...]]]:
+        """Every name with its proofs."""
+        for one in (*self.objects, *self.functions):
+            yield one.name, one.proofs
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """A proof looked for in a tree: the line where it stands, or why there is none."""
 
@@ -52,41 +81,61 @@ class Proved:
     gone: str = ""
 
 
-def read(text: str) -> tuple[KnownObject, ...]:
-    """The objects of a table in TOML.  Raises KnownObjectsError."""
+def read(text: str) -> Table:
+    """The table of what is known, in TOML.  Raises KnownObjectsError."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise KnownObjectsError(f"the table of known objects is no TOML: {fault}") from None
-    return tuple(_object(number, entry) for number, entry in enumerate(table.get("object", ()), start=1))
+    made = (("object", _object), ("contract", _contract), ("entry", _entry))
+    found = {
+        kind: tuple(_made(kind, number, entry, make) for number, entry in enumerate(table.get(kind, ()), start=1))
+        for kind, make in made
+    }
+    return Table(found["object"], (*found["contract"], *found["entry"]))
 
 
-def _object(number: int, entry: Mapping[str, Any]) -> KnownObject:
+def _made(kind: str, number: int, entry: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
     try:
-        proofs = tuple(
-            Proof(Role(proof["role"]), proof["file"], proof.get("function", ""), proof["code"])
-            for proof in entry["proofs"]
-        )
-        said = (entry["name"], entry.get("node", ""), entry["readers"], entry["updaters"], entry.get("note", ""))
+        known = make(entry)
     except KeyError as fault:
-        raise KnownObjectsError(f"object {number} has no {fault}; add it") from None
+        raise KnownObjectsError(f"{kind} {number} has no {fault}; add it") from None
     except ValueError as fault:
-        raise KnownObjectsError(f"object {number}: {fault}; a role is one of {', '.join(Role)}") from None
-    if not proofs:
-        raise KnownObjectsError(f"object {number}, {said[0]}, has no proof; name a file and code")
-    return KnownObject(*said, proofs)
+        raise KnownObjectsError(f"{kind} {number}: {fault}; a role is one of {', '.join(Role)}") from None
+    if not known.proofs:
+        raise KnownObjectsError(f"{kind} {number}, {known.name}, has no proof; name a file and code")
+    return known
 
 
-def verify(objects: Iterable[KnownObject], texts: Mapping[str, str | None]) -> Iterator[Proved]:
+def _proofs(entry: Mapping[str, Any]) -> tuple[Proof, ...]:
+    return tuple(
+        Proof(Role(proof["role"]), proof["file"], proof.get("function", ""), proof["code"]) for proof in entry["proofs"]
+    )
+
+
+def _object(entry: Mapping[str, Any]) -> KnownObject:
+    said = (entry["name"], entry.get("node", ""), entry["readers"], entry["updaters"], entry.get("note", ""))
+    return KnownObject(*said, _proofs(entry))
+
+
+def _contract(entry: Mapping[str, Any]) -> KnownFunction:
+    return KnownFunction(entry["function"], tuple(entry["needs"]), entry["reads"], (), _proofs(entry))
+
+
+def _entry(entry: Mapping[str, Any]) -> KnownFunction:
+    return KnownFunction(entry["function"], (), "", tuple(entry["holds"]), _proofs(entry))
+
+
+def verify(table: Table, texts: Mapping[str, str | None]) -> Iterator[Proved]:
     """Look for every proof in these files of a tree (None: there is no such file)."""
     images = {path: Image(path, text) for path, text in texts.items() if text is not None}
-    for known in objects:
-        for proof in known.proofs:
+    for name, proofs in table.entries():
+        for proof in proofs:
             image = images.get(proof.path)
             if image is None:
-                yield Proved(known.name, proof, gone="there is no such file")
+                yield Proved(name, proof, gone="there is no such file")
             else:
-                yield _looked(known.name, proof, image)
+                yield _looked(name, proof, image)
 
 
 def _looked(name: str, proof: Proof, image: Image) -> Proved:

@@ -10,7 +10,7 @@ from functools import cached_property
 from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs, structs_in
-from bot.model import Evidence, Role, World
+from bot.model import Evidence, Known, Role, World
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,15 @@ class WorldFacts:
     what a change took away; facts of functions that did not change are taken over from it.
     """
 
-    def __init__(self, world: World, focus: Focus | None = None, before: WorldFacts | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        focus: Focus | None = None,
+        before: WorldFacts | None = None,
+        known: Known | None = None,
+    ) -> None:
         self.world, self.focus, self.before = world, focus, before
+        self.known = known or Known()
         self.structs = Structs(image.text for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
@@ -191,8 +198,8 @@ class WorldFacts:
         )
 
     def telling(self, function: Function) -> bool:
-        """Whether a function holds any word that a rule could ask about: of RCU, of lists, or an __rcu pointer."""
-        return function.telling or bool(self._rcu_members & function.words)
+        """Whether a function holds any word that a rule could ask about: of RCU, of lists, of what needs a section."""
+        return function.telling or not function.words.isdisjoint(self._rcu_members | self.known.contracts.keys())
 
     @cached_property
     def _rcu_members(self) -> frozenset[str]:

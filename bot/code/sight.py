@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from bot.code.facts import FactKind, may_tell
@@ -11,6 +11,7 @@ from bot.code.flow import StepKind
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
 from bot.code.world import Worlds
+from bot.model import Known
 
 _LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
 
@@ -20,13 +21,14 @@ class Sight:
     """What the worlds of a series are looked at for; everything is worked out when first asked for, and once."""
 
     drawn: Worlds
+    known: Known = field(default_factory=Known)
 
     @cached_property
     def facts(self) -> tuple[WorldFacts, ...]:
         """The facts of the world before and after each patch, not looked at for anything yet."""
-        found = [WorldFacts(self.drawn.before)]
+        found = [WorldFacts(self.drawn.before, known=self.known)]
         for world in self.drawn.after:
-            found.append(WorldFacts(world, before=found[-1]))
+            found.append(WorldFacts(world, before=found[-1], known=self.known))
         return tuple(found)
 
     @cached_property
@@ -68,7 +70,11 @@ class Sight:
         """Whether the series changes a function that holds any word a rule could ask about."""
         texts = {image.text for world in (self.drawn.before, *self.drawn.after) for image in world.images}
         # Most patches speak of none of this at all, and are not parsed to know it.
-        return any(may_tell(text) for text in texts) and bool(self.changed)
+        return any(may_tell(text) or self._may_need(text) for text in texts) and bool(self.changed)
+
+    def _may_need(self, text: str) -> bool:
+        """Whether a text may call a function that is known to need a section."""
+        return any(name in text for name in self.known.contracts)
 
     def mentions(self) -> Iterator[tuple[str, ...]]:
         """Words that together name an object which a changed function handles."""

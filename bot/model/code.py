@@ -72,6 +72,29 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Contract:
+    """What a function asks of its callers: to hold any one of ``needs``, for it reads ``reads``.
+
+    A need is "rcu", a lock or an SRCU domain by its place ("kvm->srcu", "kvm->slots_lock"), or "no user": the owner of
+    what is read is not shared yet, or no more.
+    """
+
+    needs: tuple[str, ...]
+    reads: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the kernel beforehand, by the name of a function.
+
+    ``entries`` begin with these locks held and nothing else: system calls, work, and what such functions call at once.
+    """
+
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+    entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """All that a tree has been asked and has answered so far.  ``name`` is "" when there is no tree."""
 
@@ -79,12 +102,13 @@ class Base:
     texts: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     asked: frozenset[str | tuple[str, ...]] = frozenset()  # mentions and definitions that were answered
+    known: Known = field(default_factory=Known)
 
     def plus(self, wanted: Wanted, answer: Answer) -> Base:
         asked = self.asked | frozenset(wanted.mentions) | frozenset(wanted.definitions)
         # What was asked for by path comes first: the diff's own blob beats the same file met in a search.
         texts = {**answer.texts, **self.texts}
-        return Base(self.name, texts, self.notes + answer.notes, asked)
+        return Base(self.name, texts, self.notes + answer.notes, asked, self.known)
 
 
 class Level(enum.StrEnum):

@@ -1,0 +1,115 @@
+"""How control comes to a function: from an entry that begins with nothing held, or out of sight."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.code.contract import asked_of_callers, comments_of
+from bot.code.facts import Function
+from bot.code.flow import StepKind
+from bot.code.needs import Need, Needs
+from bot.code.tables import QUEUED
+from bot.code.vocabulary import SRCU
+
+_DEPTH = 6  # callers followed
+_MAX_CALLERS = 24  # of one function
+_LAST_USER = "users_count"
+# Members that are called for a task, straight from a system call, with no section and no lock of the subsystem.
+_PROCESS = {
+    "file_operations": frozenset(
+        {"open", "unlocked_ioctl", "compat_ioctl", "read", "write", "read_iter", "write_iter", "llseek", "poll", "mmap"}
+    ),
+    "proc_ops": frozenset({"proc_open", "proc_write", "proc_ioctl"}),
+    "proto_ops": frozenset({"bind", "connect", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "listen", "ioctl"}),
+    "seq_operations": frozenset({"start"}),
+    "kvm_device_ops": frozenset({"set_attr", "get_attr", "has_attr", "ioctl", "mmap"}),
+}
+_KFUNC = re.compile(rb"__bpf_kfunc\s[^;{}]*+\Z")
+_NEAR = 120  # bytes before a definition
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A way to a function: the calls from an entry down to it, none of them inside what is needed."""
+
+    begins: str  # why nothing is held at the top, for a person
+    calls: tuple[tuple[Function, int], ...]
+
+
+class Entries:
+    """Asks for ways to the functions of one world."""
+
+    def __init__(self, needs: Needs) -> None:
+        self.needs, self.code = needs, needs.code
+        self._found: dict[tuple[Function, Need], Entry | None] = {}
+
+    def way_to(self, function: Function, need: Need) -> Entry | None:
+        """A way to a function on which nothing that would do is held, every step of it known; None when none is."""
+        place = (function, need)
+        if place not in self._found:
+            self._found[place] = self._searched(function, need)
+        return self._found[place]
+
+    def _searched(self, function: Function, need: Need) -> Entry | None:
+        """Breadth first, so that the shortest way is told."""
+        seen = {function}
+        pending: list[tuple[Function, tuple[tuple[Function, int], ...]]] = [(function, ())]
+        for _ in range(_DEPTH):
+            above = []
+            for reached, calls in pending:
+                if self.asks(reached, need) or (need.idle and _LAST_USER in reached.words):
+                    continue  # its callers are to blame, if anybody
+                if begins := self.begins(reached, need):
+                    return Entry(begins, calls)
+                for caller, number in self._callers(reached):
+                    if caller not in seen and self.needs.open(caller, number, need):
+                        seen.add(caller)
+                        above.append((caller, ((caller, number), *calls)))
+            pending = above
+        return None
+
+    def begins(self, function: Function, need: Need) -> str:
+        """Why a function begins with nothing held that would do, "" when that is not known."""
+        holds = self.needs.known.entries.get(function.name)
+        if holds is not None:
+            met = any(need.met_by(lock) for lock in holds)
+            return "" if met else f"{function.name}() begins with {' and '.join(holds) or 'nothing'} held"
+        for slot in self.needs.tables.slots(function.name):
+            if slot.type == QUEUED:
+                return f"{function.name}() runs as work"
+            if slot.member in _PROCESS.get(slot.type, ()):
+                return f"{function.name}() is {slot.type}.{slot.member}, called with nothing held"
+        start = function.node.start_byte
+        if _KFUNC.search(function.source.original[max(0, start - _NEAR) : start]):
+            return f"{function.name}() is a kfunc, which sleepable programs call outside of RCU"
+        return ""
+
+    def asks(self, function: Function, need: Need) -> bool:
+        """Whether a function says that its callers hold something that would do."""
+        if need.kind != SRCU:
+            return bool(asked_of_callers(function))
+        words = "|".join(("srcu", *need.locks))
+        if re.search(rf"\b(?:{words})\b", comments_of(function)):
+            return True
+        asserts = re.findall(r"lockdep_assert\w*\(([^;]*)\)|srcu_read_lock_held\(([^;]*)\)", function.text)
+        return any(re.search(rf"\b(?:{words})\b", "".join(said)) for said in asserts)
+
+    def _callers(self, function: Function) -> list[tuple[Function, int]]:
+        """Who calls a function, by its name or through the only tables that it can stand in."""
+        found = [(caller, number) for caller, number in self.code.callers(function) if number >= 0]
+        for slot in self.needs.tables.slots(function.name):
+            if slot.type != QUEUED and self.needs.tables.targets(slot.member):
+                found += self._through(slot.member, function)
+        return found[:_MAX_CALLERS]
+
+    def _through(self, member: str, function: Function) -> list[tuple[Function, int]]:
+        """The calls through a member that mean this function, among others perhaps."""
+        return [
+            (caller, number)
+            for caller in self.code.functions
+            if member in caller.words and caller is not function
+            for number, step in enumerate(caller.flow.steps)
+            if step.kind is StepKind.CALL and member in step.name + "".join(step.args[:1])
+            if function in self.needs.callees(caller, step)
+        ]
