@@ -170,4 +170,4 @@ async def test_reviews_wait_for_their_turn() -> None:
 
 
 def test_closing_what_was_never_used_is_fine() -> None:
-    Reviewer(NoTree()).close()
+    Reviewer(NoTree(), Known()).close()

@@ -30,14 +30,14 @@ def exposed(code: WorldFacts, needs: Needs, entries: Entries, kinds: frozenset[s
     for function in code.in_focus:
         if code.focus is not None and not code.focus.changed(function):
             continue
-        told: set[Need] = set()
+        told: set[tuple[Need, str]] = set()
         for number in range(len(function.flow.steps)):
             for need, way in needs.at(function, number).items():
-                if need.kind not in kinds or need in told or _below(code, function, way):
+                if need.kind not in kinds or (need, function.flow.steps[number].name) in told or _below(code, function, way):
                     continue
                 found = _found(code, needs, entries, Exposed(function, number, need, way, None))
                 if found is not None:
-                    told.add(need)
+                    told.add((need, function.flow.steps[number].name))
                     yield found
 
 

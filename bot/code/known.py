@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.code.facts import functions_of
 from bot.code.spelling import flat, tight
@@ -52,6 +52,9 @@ class KnownFunction:
     proofs: tuple[Proof, ...]
 
 
+MadeT = TypeVar("MadeT", KnownObject, KnownFunction)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """All that the table holds."""
@@ -67,8 +70,8 @@ class Table:
 
     def entries(self) -> Iterator[tuple[str, tuple[Proof, ...]]]:
         """Every name with its proofs."""
-        for one in (*self.objects, *self.functions):
-            yield one.name, one.proofs
+        yield from ((one.name, one.proofs) for one in self.objects)
+        yield from ((one.name, one.proofs) for one in self.functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,16 @@ def read(text: str) -> Table:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise KnownObjectsError(f"the table of known objects is no TOML: {fault}") from None
-    made = (("object", _object), ("contract", _contract), ("entry", _entry))
-    found = {
-        kind: tuple(_made(kind, number, entry, make) for number, entry in enumerate(table.get(kind, ()), start=1))
-        for kind, make in made
-    }
-    return Table(found["object"], (*found["contract"], *found["entry"]))
+    functions = (*_all(table, "contract", _contract), *_all(table, "entry", _entry))
+    return Table(tuple(_all(table, "object", _object)), functions)
 
 
-def _made(kind: str, number: int, entry: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
+def _all(table: Mapping[str, Any], kind: str, make: Callable[[Mapping[str, Any]], MadeT]) -> Iterator[MadeT]:
+    for number, entry in enumerate(table.get(kind, ()), start=1):
+        yield _made(kind, number, entry, make)
+
+
+def _made(kind: str, number: int, entry: Mapping[str, Any], make: Callable[[Mapping[str, Any]], MadeT]) -> MadeT:
     try:
         known = make(entry)
     except KeyError as fault:

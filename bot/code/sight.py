@@ -9,6 +9,7 @@ from functools import cached_property
 from bot.code.facts import FactKind, may_tell
 from bot.code.flow import StepKind
 from bot.code.protection import Focus, WorldFacts, changed_functions
+from bot.code.reach import Reach
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
 from bot.code.world import Worlds
 from bot.model import Known
@@ -40,12 +41,27 @@ class Sight:
         drawn = self.drawn
         pairs = zip((drawn.before, *drawn.after), drawn.after, strict=False)
         names = frozenset().union(*(changed_functions(before, after) for before, after in pairs))
-        return frozenset(
+        telling = {
             (function.path, function.name)
             for facts in self.facts
             for function in facts.functions
             if (function.path, function.name) in names and facts.telling(function)
-        )
+        }
+        return frozenset(telling | self._new_readers(names - telling))
+
+    def _new_readers(self, names: frozenset[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these functions that name other callees which read under RCU than before."""
+        first, last = self.facts[0], self.facts[-1]
+        now, before = Reach(last), Reach(first)
+        old = {(f.path, f.name): f for f in first.functions if (f.path, f.name) in names}
+        found = set()
+        for function in last.functions:
+            place = (function.path, function.name)
+            if place in names and (readers := now.readers(function)):
+                earlier = before.readers(old[place]) if place in old else frozenset()
+                if readers != earlier:
+                    found.add(place)
+        return found
 
     @cached_property
     def handled(self) -> frozenset[Key]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.objects import known
 from bot.code.known import KnownObjectsError, read, verify
+from config.known import table
 from tests.journeys.gracewatch import ROOT, gracewatch
 
 TABLE = """
@@ -51,21 +51,23 @@ def test_a_proof_that_is_gone_says_what_is_gone(source: str | None, why: str) ->
 
 
 @pytest.mark.parametrize(
-    ("table", "words"),
+    ("text", "words"),
     [
         ("[[object", "no TOML"),
-        ('[[object]]\nname = "x"', "object 1 has no 'proofs'"),
+        ('[[object]]\nname = "x"', "object 1 has no 'readers'"),
+        ('[[contract]]\nfunction = "f"', "contract 1 has no 'needs'"),
+        ('[[entry]]\nfunction = "f"\nholds = []\nproofs = []', "entry 1, f, has no proof"),
         (TABLE.replace('"publish"', '"magic"'), "object 1: 'magic' is not a valid Role"),
         ('[[object]]\nname = "x"\nreaders = ""\nupdaters = ""\nproofs = []', "has no proof"),
     ],
 )
-def test_a_table_that_cannot_be_used_says_why(table: str, words: str) -> None:
+def test_a_table_that_cannot_be_used_says_why(text: str, words: str) -> None:
     with pytest.raises(KnownObjectsError, match=words):
-        read(table)
+        read(text)
 
 
 def test_the_shipped_table_names_each_object_once_and_proves_it() -> None:
-    names = [one.name for one in known()]
+    names = [name for name, _ in table().entries()]
     assert len(names) > 30
     assert len(set(names)) == len(names)
     assert {"kvm.devices", "kvm.memslots", "kvm.buses", "kvm.irq_routing"} <= set(names)
