@@ -58,12 +58,13 @@ class Entries:
         for _ in range(_DEPTH):
             above = []
             for reached, calls in pending:
-                if self.asks(reached, need) or (need.idle and _LAST_USER in reached.words):
+                if self.asks(reached, need):
                     continue  # its callers are to blame, if anybody
                 if begins := self.begins(reached, need):
                     return Entry(begins, calls)
                 for caller, number in self._callers(reached):
-                    if caller not in seen and self.needs.open(caller, number, need):
+                    last = need.idle and _LAST_USER in caller.words
+                    if caller not in seen and not last and self.needs.open(caller, number, need):
                         seen.add(caller)
                         above.append((caller, ((caller, number), *calls)))
             pending = above

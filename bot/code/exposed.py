@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from bot.code.entries import Entries, Entry
 from bot.code.facts import Function
@@ -27,23 +27,45 @@ def exposed(code: WorldFacts, needs: Needs, entries: Entries, kinds: frozenset[s
 
     Of several changed functions on one way the lowest is told: there the section is nearest to what needs it.
     """
-    for function in code.in_focus:
+    if code.focus is None:
+        yield from _each_once(needs, _exposed(code, needs, entries, kinds))
+    else:
+        yield from _exposed(code, needs, entries, kinds)
+
+
+def _each_once(needs: Needs, places: Iterable[Exposed]) -> Iterator[Exposed]:
+    """One entry for each place that lacks the section: the last before a function that is known to need it."""
+    seen: set[tuple[Function, int]] = set()
+    for place in places:
+        own = [step for step in place.way.steps if step[0].name not in needs.known.contracts]
+        if own and own[-1] not in seen:
+            seen.add(own[-1])
+            yield place
+
+
+def _exposed(code: WorldFacts, needs: Needs, entries: Entries, kinds: frozenset[str]) -> Iterator[Exposed]:
+    for function in code.functions if code.focus is None else code.in_focus:
         if code.focus is not None and not code.focus.changed(function):
             continue
         told: set[tuple[Need, str]] = set()
-        for number in range(len(function.flow.steps)):
+        for number in needs.places(function):
+            name = function.flow.steps[number].name
             for need, way in needs.at(function, number).items():
-                if need.kind not in kinds or (need, function.flow.steps[number].name) in told or _below(code, function, way):
+                place = Exposed(function, number, need, way, None)
+                if need.kind not in kinds or (need, name) in told or _lower_speaks(code, entries, place):
                     continue
-                found = _found(code, needs, entries, Exposed(function, number, need, way, None))
+                found = _found(code, needs, entries, place)
                 if found is not None:
-                    told.add((need, function.flow.steps[number].name))
+                    told.add((need, name))
                     yield found
 
 
-def _below(code: WorldFacts, function: Function, way: Way) -> bool:
-    """Whether another changed function lies on the way down; it speaks for itself."""
-    return code.focus is not None and any(lower is not function and code.focus.changed(lower) for lower, _ in way.steps)
+def _lower_speaks(code: WorldFacts, entries: Entries, place: Exposed) -> bool:
+    """Whether another changed function lies on the way down, or another entry: it is told of itself."""
+    lower = [function for function, _ in place.way.steps if function is not place.function]
+    if code.focus is None:
+        return any(entries.begins(function, place.need) for function in lower)
+    return any(code.focus.changed(function) for function in lower)
 
 
 def _found(code: WorldFacts, needs: Needs, entries: Entries, place: Exposed) -> Exposed | None:
@@ -53,8 +75,8 @@ def _found(code: WorldFacts, needs: Needs, entries: Entries, place: Exposed) -> 
     if code.focus is None:
         # Of one way through a whole tree, the entry alone is told.
         begins = entries.begins(function, need)
-        return Exposed(function, place.number, need, place.way, Entry(begins, ())) if begins else None
+        return replace(place, entry=Entry(begins, ())) if begins else None
     if needs.dropped(function, place.number, need):
         return place
     entry = entries.way_to(function, need)
-    return Exposed(function, place.number, need, place.way, entry) if entry is not None else None
+    return replace(place, entry=entry) if entry is not None else None

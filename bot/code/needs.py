@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bot.code.facts import Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import WorldFacts
+from bot.code.reach import Reach, reads_itself
 from bot.code.sections import Lock, lock_of
 from bot.code.tables import Tables
 from bot.code.vocabulary import FRESH, RCU, READ_SIDE, READS, SRCU, WALKS
@@ -132,6 +133,7 @@ class Needs:
     def __init__(self, code: WorldFacts, known: Known) -> None:
         self.code, self.known = code, known
         self.tables = Tables(code.world.images)
+        self._reach = Reach(code, _DEPTH)
         self._found: dict[tuple[Function, int], Mapping[Need, Way]] = {}
         self._left: dict[tuple[Function, int], tuple[Lock, ...]] = {}
 
@@ -142,12 +144,25 @@ class Needs:
         if found is None:
             self._found[place] = {}  # recursion ends here
             found = {}
-            for number in range(len(function.flow.steps)):
+            for number in self.places(function):
                 for need, way in self.at(function, number, depth).items():
                     if need not in found and self.open(function, number, need):
                         found[need] = replace(way, given=way.given | _given_at(function, number))
             self._found[place] = found
         return found
+
+    def places(self, function: Function) -> range:
+        """The steps of a function that may need something; none when no name in it leads to a read."""
+        reads = reads_itself(function) or self._reach.readers(function) or self._through(function)
+        return range(len(function.flow.steps)) if reads else range(0)
+
+    def _through(self, function: Function) -> bool:
+        """Whether a function calls through tables that a reader stands in."""
+        return any(
+            self._reach.leads(name, _DEPTH)
+            for member in function.words & self.tables.members
+            for name, _ in self.tables.targets(member)
+        )
 
     def at(self, function: Function, number: int, depth: int = _DEPTH) -> Mapping[Need, Way]:
         """What one step needs, whatever is held there."""
@@ -173,7 +188,7 @@ class Needs:
         """The functions that a call can mean: its own name's, or what the tables put behind a member."""
         callee = self.code.defined(step.name, function.path)
         if callee is not None:
-            return () if callee is function else (callee,)
+            return (callee,) if callee is not function and self._reach.leads(step.name, _DEPTH) else ()
         member = _member(step)
         targets = self.tables.targets(member) if member else ()
         if len(targets) > _MAX_TARGETS:

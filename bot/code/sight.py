@@ -14,6 +14,7 @@ from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
 from bot.code.world import Worlds
 from bot.model import Known
 
+_DEPTH = 4  # calls followed to a read
 _LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
 
 
@@ -52,7 +53,7 @@ class Sight:
     def _new_readers(self, names: frozenset[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these functions that name other callees which read under RCU than before."""
         first, last = self.facts[0], self.facts[-1]
-        now, before = Reach(last), Reach(first)
+        now, before = Reach(last, _DEPTH), Reach(first, _DEPTH)
         old = {(f.path, f.name): f for f in first.functions if (f.path, f.name) in names}
         found = set()
         for function in last.functions:

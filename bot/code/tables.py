@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -51,6 +51,11 @@ class Tables:
                 self._slots.setdefault(name, set()).update(slots)
                 for slot in slots:
                     self._filled.setdefault(slot.member, set()).add((slot.type, name, image.path))
+
+    @property
+    def members(self) -> KeysView[str]:
+        """The members of all tables."""
+        return self._filled.keys()
 
     def slots(self, name: str) -> tuple[Slot, ...]:
         """Where a function stands."""

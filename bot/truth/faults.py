@@ -15,7 +15,9 @@ LEFT_OUT = frozenset({"P11", "P12", "P13", "P14"})
 
 # The rules that name a fault of each class.  A class without any is one that no rule is built for.
 CLAIMS: dict[str, frozenset[str]] = {
-    "P1": frozenset({"read-lock-removed", "irq-routing-without-irq-srcu"}),
+    "P1": frozenset(
+        {"called-outside-section", "irq-routing-without-irq-srcu", "memslots-without-srcu", "read-lock-removed"}
+    ),
     "P2": frozenset(
         {
             "barrier-for-grace-period",
@@ -96,7 +98,9 @@ CLAIMS: dict[str, frozenset[str]] = {
     ),
 }
 # Rules that see a fault of their class in diffs without any word of RCU.
-WORDLESS: dict[str, frozenset[str]] = {"P1": frozenset({"irq-routing-without-irq-srcu"})}
+WORDLESS: dict[str, frozenset[str]] = {
+    "P1": frozenset({"called-outside-section", "irq-routing-without-irq-srcu", "memslots-without-srcu"})
+}
 
 
 def places_wanted(series: Series) -> Wanted:
