@@ -22,11 +22,8 @@ _PROCESS = {
     ),
     "proc_ops": frozenset({"proc_open", "proc_write", "proc_ioctl"}),
     "proto_ops": frozenset({"bind", "connect", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "listen", "ioctl"}),
-    "seq_operations": frozenset({"start"}),
     "kvm_device_ops": frozenset({"set_attr", "get_attr", "has_attr", "ioctl", "mmap"}),
 }
-_KFUNC = re.compile(rb"__bpf_kfunc\s[^;{}]*+\Z")
-_NEAR = 120  # bytes before a definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +78,6 @@ class Entries:
                 return f"{function.name}() runs as work"
             if slot.member in _PROCESS.get(slot.type, ()):
                 return f"{function.name}() is {slot.type}.{slot.member}, called with nothing held"
-        start = function.node.start_byte
-        if _KFUNC.search(function.source.original[max(0, start - _NEAR) : start]):
-            return f"{function.name}() is a kfunc, which sleepable programs call outside of RCU"
         return ""
 
     def asks(self, function: Function, need: Need) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.code.entries import Entries, Entry
-from bot.code.facts import Function
+from bot.code.facts import FactKind, Function
 from bot.code.needs import Need, Needs, Way
 from bot.code.protection import WorldFacts
 
@@ -68,9 +68,19 @@ def _lower_speaks(code: WorldFacts, entries: Entries, place: Exposed) -> bool:
     return any(code.focus.changed(function) for function in lower)
 
 
+def _never_taken_off(code: WorldFacts, place: Exposed) -> bool:
+    """Whether the read walks a list that only grows, as far as is in sight: nothing of it is ever freed."""
+    reader, number = place.way.steps[-1]
+    for fact in code.facts(reader):
+        found = code.list_of(fact) if fact.step == number and fact.kind is FactKind.WALK else None
+        if found is not None:
+            return bool(found.of(FactKind.ADD)) and not found.of(FactKind.UNLINK)
+    return False
+
+
 def _found(code: WorldFacts, needs: Needs, entries: Entries, place: Exposed) -> Exposed | None:
     function, need = place.function, place.need
-    if not needs.open(function, place.number, need):
+    if not needs.open(function, place.number, need) or _never_taken_off(code, place):
         return None
     if code.focus is None:
         # Of one way through a whole tree, the entry alone is told.

@@ -29,7 +29,8 @@ _LAST_USER = "users_count"
 _DEPTH = 10  # calls followed
 _MAX_TARGETS = 4  # of one call through a table
 RTNL = "rtnl"
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*+|\d\w*+|true|false")
+_CONSTANTS = re.compile(r"(?:[A-Z][A-Z0-9_]*+|\d\w*+|true|false)(?: ?\| ?[A-Z][A-Z0-9_]*+)*+")
+_TEST = re.compile(r"(\w++)(?:(==|&)([A-Z][A-Z0-9_]*+|\d\w*+|true|false))?")
 _THROUGH = frozenset({"kvm_x86_call", "static_call", "static_call_cond"})  # (name)(arguments)
 _NOUGHT = frozenset({"0", "false", "NULL"})
 
@@ -54,7 +55,7 @@ class Need:
 
 
 Given = frozenset[tuple[int, str, bool]]
-"""What a way asks of parameters: (place, value, truth): it is equal to ``value`` or not, or, "", true or false."""
+"""What a way asks of parameters: (place, value, truth): it is ``value``, has the flag ``&value`` or, "", is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,8 @@ class Needs:
         """Whether a call may come back with a lock held that would do."""
         if step.kind is not StepKind.CALL or lock_of(step) is not None:
             return False
+        if step.name == "guard":  # of a class that the vocabulary does not know
+            return need.kind != SRCU or "srcu" in step.args[0]
         callee = self.code.defined(step.name, function.path)
         if callee is None or callee is function:
             takes = _TAKES.search(step.name) is not None and not _DROPS.search(step.name)
@@ -276,9 +279,10 @@ def _given_at(function: Function, number: int) -> Given:
     """What is known of parameters at a step."""
     given = set()
     for condition, truth in function.flow.known_at(number).items():
-        left, _, right = condition.partition("==")
-        if left in function.parameters and (not right or _CONSTANT.fullmatch(right)):
-            given.add((function.parameters.index(left), right, truth))
+        test = _TEST.fullmatch(condition)
+        if test is not None and test[1] in function.parameters:
+            value = f"{test[2] or ''}{test[3] or ''}".removeprefix("==")
+            given.add((function.parameters.index(test[1]), value, truth))
     return frozenset(given)
 
 
@@ -288,8 +292,11 @@ def _passed_on(function: Function, step: Step, given: Given) -> Given | None:
     shift = int(step.name in _THROUGH)
     for place, value, truth in given:
         argument = _argument(step, place + shift)
-        if _CONSTANT.fullmatch(argument):
-            equal = argument == value if value else argument not in _NOUGHT
+        if _CONSTANTS.fullmatch(argument):
+            if value.startswith("&"):
+                equal = value[1:] in _WORD.findall(argument)
+            else:
+                equal = argument == value if value else argument not in _NOUGHT
             if equal is not truth:
                 return None
         elif argument in function.parameters:

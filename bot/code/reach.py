@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from bot.code.facts import Function
 from bot.code.protection import WorldFacts
 
-_READS = re.compile(r"rcu_dereference|_for_each_entry_s?rcu|\w_rcu\s*+\(|rcu_read_lock_(?:bh_|sched_|any_)?+held|_in_rcu_read")
+_READS = re.compile(
+    r"rcu_dereference|_for_each_entry_s?rcu|\w_rcu\s*+\(|rcu_read_lock_(?:bh_|sched_|any_)?+held|_in_rcu_read"
+)
 
 
 def reads_itself(function: Function) -> bool:

@@ -43,18 +43,22 @@ WORK = Example(
 """,
 )
 
-KFUNC = Example(
-    "a kfunc that sleepable programs can call",
+TOLD = Example(
+    "a lookup that asks for its section is called from a write to a file",
     """\
  static inline struct hub *task_hub(struct task_struct *task)
  {
  	return rcu_dereference_check(task->hub, lockdep_is_held(&hub_mutex));
  }
 
-+__bpf_kfunc long bpf_task_hub_id(struct task_struct *task)
++static ssize_t hub_id_write(struct file *file, const char __user *data, size_t size, loff_t *at)
 +{
-+	return task_hub(task)->id; // <-- warns
++	return task_hub(current)->id; // <-- warns
 +}
+
+ static const struct file_operations hub_id_fops = {
++	.write = hub_id_write,
+ };
 """,
 )
 
@@ -148,7 +152,7 @@ UNKNOWN_TABLE = Example(
     why="""What the callee reads may be freed as soon as a grace period ends.  Its other callers hold the section; on
     this way, from the entry down, nobody does.""",
     instead="Take the section around the call and the use of what it found, or call a form that takes a reference.",
-    bad=(WORK, KFUNC, LEFT),
+    bad=(WORK, TOLD, LEFT),
     good=(HELD,),
     blind_spots=(UNKNOWN_TABLE,),
     replaces=("read-lock-removed",),
