@@ -99,8 +99,8 @@ class Reviewer:
 class Reviewers:
     """As a Reviewer, but as many reviews at a time as there are processes."""
 
-    def __init__(self, tree: Tree, number: int, patience: float = PATIENCE_SECONDS) -> None:
-        self._all = tuple(Reviewer(tree, patience) for _ in range(number))
+    def __init__(self, tree: Tree, known: Known, number: int, patience: float = PATIENCE_SECONDS) -> None:
+        self._all = tuple(Reviewer(tree, known, patience) for _ in range(number))
         self._free: asyncio.LifoQueue[Reviewer] = asyncio.LifoQueue()
         for one in self._all:
             self._free.put_nowait(one)

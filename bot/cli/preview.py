@@ -16,6 +16,7 @@ from bot.report.text import render
 from bot.reviewer import Reviewer
 from bot.store import SqlStore
 from bot.trees.detect import tree_for
+from config.known import known_functions
 from config.settings import Settings
 from handlers.policy import Place
 from handlers.poll_due import poll_due
@@ -40,7 +41,7 @@ def run(settings: Settings, channel: str, span: timedelta) -> None:
 
 async def _previewed(settings: Settings, place: Place, span: timedelta) -> tuple[Said, ...]:
     now = datetime.now(UTC)
-    review = Reviewer(tree_for(settings.tree.path, settings.tree.rev))
+    review = Reviewer(tree_for(settings.tree.path, settings.tree.rev), known_functions())
     async with AsyncExitStack() as stack:
         stack.callback(review.close)
         scratch, store = SqlStore("sqlite://"), await _kept(settings)
