@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import os
 import shutil
@@ -133,7 +134,7 @@ class SlackServer:
 
     async def request(self, body: bytes, headers: dict[str, str]) -> int:
         """Send the chat a request, signed or not, and note what it answers."""
-        async with self._http.post(self.listener, data=body, headers=headers) as answer:
+        async with self._http.post(self.listener, data=io.BytesIO(body), headers=headers) as answer:
             self.answers.append(answer.status)
             return answer.status
 

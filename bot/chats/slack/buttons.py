@@ -86,4 +86,4 @@ def form(click: Click, question: str) -> View:
 def answered(metadata: str, answer: str) -> Click:
     """The click that a form carried, with the answer behind its words."""
     click = Click(**json.loads(metadata))
-    return Click(f"{click.words} {one_line(answer, _ANSWER)}", click.channel, click.thread)
+    return Click(f"{click.words} {one_line(answer, _ANSWER)}".rstrip(), click.channel, click.thread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Protocol
 
 import structlog
@@ -99,7 +100,14 @@ class Http:
 
     async def serve(self, app: AsyncApp) -> None:
         async def events(request: web.Request) -> web.Response:
-            return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+            stamp = request.headers.get("X-Slack-Request-Timestamp", "")
+            if not (stamp.isascii() and stamp.isdigit()):
+                return web.Response(status=HTTPStatus.UNAUTHORIZED)
+            try:
+                said = await to_bolt_request(request)
+            except (ValueError, RecursionError):  # anybody can send anything, and the signature is looked at later
+                return web.Response(status=HTTPStatus.BAD_REQUEST)
+            return await to_aiohttp_response(await app.async_dispatch(said))
 
         site = web.Application()
         site.router.add_post(EVENTS, events)
