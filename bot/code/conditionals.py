@@ -7,6 +7,8 @@ leave a different number of braces open, the first branch stays (of ``#if 0`` th
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.code.masking import MaskedText
@@ -76,6 +78,30 @@ class _Walk:
         if not here.cuts and not self.skips and self.depth != here.depth:
             here.cuts = True
             self.text.blank(here.start, here.end)
+
+
+def uncover(text: MaskedText, cuts: Sequence[int]) -> None:
+    """Blank the directives of each conditional that stands around a cut: no piece holds it whole."""
+    open_: list[list[tuple[int, int]]] = []
+    for start, end in text.directives:
+        found = _CONDITIONAL.match(text.original, start, end)
+        if not found or text.at(start) == b" ":  # it is blank already
+            continue
+        if found[1].startswith(b"if"):
+            open_.append([])
+        if open_:
+            open_[-1].append((start, end))
+        if open_ and found[1] == b"endif":
+            parts = open_.pop()
+            if bisect_right(cuts, parts[0][0]) != bisect_right(cuts, start):
+                _blank(text, parts)
+    for parts in open_:
+        _blank(text, parts)
+
+
+def _blank(text: MaskedText, places: Iterable[tuple[int, int]]) -> None:
+    for start, end in places:
+        text.blank(start, end)
 
 
 def keep_first_branches(text: MaskedText) -> None:

@@ -19,8 +19,6 @@ _ASKS = re.compile(
     r"read[- ]side|context\s*:",
     re.IGNORECASE,
 )
-_COMMENT_ABOVE = re.compile(rb"/\*(?:[^*]|\*(?!/))*+\*/\s*+\Z")
-_ABOVE = 3000  # bytes
 
 
 def held_by_caller(code: WorldFacts, function: Function, kinds: frozenset[str] = _PROTECTING) -> str:
@@ -47,13 +45,7 @@ def asked_of_callers(function: Function) -> str:
 
 def comments_of(function: Function) -> str:
     """What is remarked above a function and in it."""
-    return f"{_comment_above(function)} {_comments(function.text)}"
-
-
-def _comment_above(function: Function) -> str:
-    start = function.node.start_byte
-    found = _COMMENT_ABOVE.search(function.source.original[max(0, start - _ABOVE) : start])
-    return found[0].decode("utf-8", "replace") if found else ""
+    return f"{function.comment_above} {_comments(function.text)}"
 
 
 def _comments(text: str) -> str:

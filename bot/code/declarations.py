@@ -6,9 +6,8 @@ Read from the text, not from the syntax tree, so that a header costs little and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 LOCAL = "local"
 LIST_TYPES = frozenset({"list_head", "hlist_head", "hlist_node", "hlist_nulls_head", "hlist_bl_head"})
@@ -230,7 +229,6 @@ def _next_declarator(text: str, place: int) -> int:
     return -1
 
 
-@lru_cache(maxsize=512)
 def declarations_in(text: str) -> Declarations:
     """Everything that a file declares at file scope."""
     plain = _DIRECTIVE.sub("", _COMMENT.sub(" ", text))
@@ -242,7 +240,19 @@ def declarations_in(text: str) -> Declarations:
     return Declarations(structs, reader.variables, {name: kind for kind, name in _RETURNS.findall(plain)})
 
 
-@lru_cache(maxsize=8192)
+def merged(parts: Iterable[Declarations]) -> Declarations:
+    """What the parts of a file declare together."""
+    structs: dict[str, Mapping[str, Field]] = {}
+    variables: dict[str, str] = {}
+    returns: dict[str, str] = {}
+    for part in parts:
+        for name, fields in part.structs.items():
+            structs[name] = {**structs[name], **fields} if name in structs else fields
+        variables.update(part.variables)
+        returns.update(part.returns)
+    return Declarations(structs, variables, returns)
+
+
 def variables_in(function: str) -> Mapping[str, str]:
     """Struct type of each variable and parameter of a function; LOCAL for a list head that lives on its stack."""
     plain = _COMMENT.sub(" ", function)

@@ -11,22 +11,14 @@ from itertools import islice
 
 from bot.code import vocabulary as words
 from bot.code.flow import Flow, Step, StepKind
-from bot.code.lowering import flow_of
-from bot.code.sections import Held, held_at, lock_of
-from bot.code.spelling import split_arguments, tight
-from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of, variables_in
-from bot.code.syntax import Node, Source, functions, parse
+from bot.code.pieces import Definition, pieces_of
+from bot.code.sections import Held
+from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of
 from bot.model import Evidence, Image, Role
 
-_IDENTIFIER = re.compile(r"\w+$")
-_WORD = re.compile(r"\w+")
-_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+")
 _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
-_NULLS = frozenset({"NULL", "0", "(void*)0"})
-
 
 _MAX_FACTS = 400  # of one function; real ones reach 380, and each is asked about against all steps
-_SHARED = frozenset({"signature", "static", "parameters", "words", "flow", "held", "variables", "aliases"})
 
 
 class FactKind(enum.Enum):
@@ -42,91 +34,81 @@ class FactKind(enum.Enum):
 
 
 class Function:
-    """A function definition; everything about it is worked out when first asked for, and once."""
+    """A function definition at its place in a file."""
 
-    def __init__(self, image: Image, source: Source, node: Node, name: str) -> None:
-        self.image, self.source, self.node, self.name = image, source, node, name
-        self.path = image.path
-        self.text = source.text(node)
-        self.line = self.file_line(1)
+    def __init__(self, image: Image, definition: Definition, row: int) -> None:
+        self.image, self.definition = image, definition
+        self.path, self.name, self.text = image.path, definition.name, definition.text
+        self._row = row
 
     def __repr__(self) -> str:
         return f"{self.name}() of {self.path}:{self.line}"
 
     @cached_property
-    def signature(self) -> str:
-        return tight(self.text.split("{", 1)[0])
+    def line(self) -> int:
+        return self.file_line(1)
 
-    @cached_property
+    @property
+    def signature(self) -> str:
+        return self.definition.signature
+
+    @property
     def static(self) -> bool:
         return self.signature.startswith("static ")
 
-    @cached_property
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in order."""
-        inner = self.signature[self.signature.find("(") + 1 : self.signature.rfind(")")]
-        names = (_IDENTIFIER.search(re.sub(r"\[[^\]]*\]$", "", part.strip())) for part in split_arguments(inner))
-        return tuple(match[0] if match else "" for match in names)
+        return self.definition.parameters
 
-    @cached_property
+    @property
     def words(self) -> frozenset[str]:
         """Every word outside of comments: who is named in a remark is not called."""
-        return frozenset(_WORD.findall(_COMMENT.sub(" ", self.text)))
+        return self.definition.words
 
-    @cached_property
+    @property
     def flow(self) -> Flow:
-        return flow_of(self.source, self.node)
+        return self.definition.flow
 
-    @cached_property
+    @property
     def held(self) -> tuple[Held, ...]:
-        return held_at(self.flow)
+        return self.definition.held
 
-    @cached_property
+    @property
     def sections(self) -> int:
         """How many times the function enters a read-side section by a call of its own."""
-        found = (lock_of(step) for step in self.flow.steps if step.kind is StepKind.CALL)
-        return sum(lock is not None and lock[1].takes and lock[0].kind in words.READ_SIDE for lock in found)
+        return self.definition.sections
 
-    @cached_property
+    @property
     def telling(self) -> bool:
         """Whether it holds a word of RCU or of lists, under its own or another name."""
-        others = (self.source.aliases[name] for name in self.source.aliases.keys() & self.words)
-        return may_tell(self.text) or any(may_tell(name) for name in others)
+        return self.definition.telling
 
-    @cached_property
+    @property
     def variables(self) -> Mapping[str, str]:
-        return variables_in(self.text)
+        return self.definition.variables
 
-    @cached_property
+    @property
     def aliases(self) -> Mapping[str, str]:
         """Variables that stand for one expression all through: assigned once."""
-        values: dict[str, set[str]] = {}
-        for step in self.flow.steps:
-            if step.kind is StepKind.ASSIGN and _WORD.fullmatch(step.name) and step.value not in _NULLS:
-                values.setdefault(step.name, set()).add(step.value)
-        return {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
+        return self.definition.aliases
 
-    @cached_property
+    @property
     def clean(self) -> bool:
         """Whether the parser understood all of it."""
-        return not self.node.has_error
+        return self.definition.clean
+
+    @property
+    def comment_above(self) -> str:
+        return self.definition.comment_above
 
     def file_line(self, line: int) -> int:
         """The line of the file that is line ``line`` of the function, the first being 1."""
-        return self.image.file_line(self.node.start_point.row + line)
+        return self.image.file_line(self._row + line)
 
     def same_as(self, other: Function) -> bool:
         """Whether it is the same function in another state of its file, perhaps in another place."""
-        return self.text == other.text and self._prepared == other._prepared
-
-    @property
-    def _prepared(self) -> bytes:
-        return self.source.prepared[self.node.start_byte : self.node.end_byte]
-
-    def take_over(self, other: Function) -> None:
-        """Take what was worked out of the same function in another state of its file."""
-        for name in _SHARED & other.__dict__.keys():
-            self.__dict__[name] = other.__dict__[name]
+        return self.definition is other.definition or self.definition.same_as(other.definition)
 
     def quote(self, step: Step) -> str:
         return step.code
@@ -169,26 +151,15 @@ class Fact:
         return Evidence(role, self.path, self.function, self.line, self.code, note=note)
 
 
-def name_of(source: Source, function: Node) -> str:
-    """The name in a function definition's declarator, "" when the parser lost it."""
-    node = function.child_by_field_name("declarator")
-    while node is not None and node.type != "function_declarator":
-        node = node.child_by_field_name("declarator")
-    inner = node.child_by_field_name("declarator") if node is not None else None
-    return source.text(inner) if inner is not None and inner.type == "identifier" else ""
-
-
-def may_tell(text: str) -> bool:
-    """Whether a text holds any word of RCU or of lists; without one, no rule has a question."""
-    return words.SECTION_WORDS.search(text.encode("utf-8", "replace")) is not None
-
-
 @lru_cache(maxsize=256)  # trees are large
 def functions_of(image: Image) -> tuple[Function, ...]:
     """The functions of an image, in order."""
-    source = parse(image.text)
-    named = ((node, name_of(source, node)) for node in functions(source))
-    return tuple(Function(image, source, node, name) for node, name in named if name)
+    file = pieces_of(image.text)
+    return tuple(
+        Function(image, definition, row + definition.row)
+        for piece, row in zip(file.pieces, file.rows, strict=True)
+        for definition in piece.definitions
+    )
 
 
 def variable_of(argument: str) -> str:

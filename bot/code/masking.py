@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 # A form feed is blank to every pattern of the recipe, and is told apart from what the recipe itself blanked.
 _HIDE = bytes(10 if byte == 10 else 12 for byte in range(256))
@@ -17,34 +18,75 @@ _HIDDEN = re.compile(
     | \#(?:[^\n\\/]|\\[\s\S]|/\*(?s:.*?)(?:\*/|\Z)|/)*+""",
     re.VERBOSE,
 )
+_LEAST_PIECE = 200  # bytes; a text of nothing but braces would fall into millions
 _BLOCK_COMMENT = re.compile(rb"/\*(?s:.*?)(?:\*/|\Z)")
 _PARENTHESIS = re.compile(rb"[()]|^\}", re.MULTILINE)
 _SEPARATOR = re.compile(rb"[(),]")
+_MARGIN_BRACE = re.compile(rb"^\}[^\n]*+\n", re.MULTILINE)
 _VISIBLE = re.compile(rb"\S")
 
 
 class MaskedText:
     """``work`` is edited in place, its length never changes; ``finish`` gives it back with the hidden parts shown."""
 
-    def __init__(self, original: bytes) -> None:
+    def __init__(self, original: bytes, work: bytes | bytearray, hidden: Sequence[tuple[int, int]]) -> None:
         self.original = original
-        self.work = bytearray(original)
-        self.directives: list[tuple[int, int]] = []
-        self._hidden: list[tuple[int, int]] = []
+        self.work = bytearray(work)
+        self._hidden = hidden
+        self._closing: dict[int, int] = {}
+        self._opening: dict[int, int] = {}
+
+    @classmethod
+    def of(cls, original: bytes) -> MaskedText:
+        """A text with its comments, strings and directives hidden."""
+        work = bytearray(original)
+        hidden: list[tuple[int, int]] = []
         for found in _HIDDEN.finditer(original):
             start, end = found.span()
             opened = _left_open(original, start, end)
             if opened < end:
                 # The lexer would look for the end of an open comment from every byte of it.
-                self.work[opened:end] = original[opened:end].translate(_BLANK)
+                work[opened:end] = original[opened:end].translate(_BLANK)
                 end = opened
             inside = start + (original[start] in _QUOTES)
-            self.work[inside:end] = original[inside:end].translate(_HIDE)
-            self._hidden.append((start, end))
-            if original[start] == ord("#"):
-                self.directives.append((start, end))
-        self._closing: dict[int, int] = {}
-        self._opening: dict[int, int] = {}
+            work[inside:end] = original[inside:end].translate(_HIDE)
+            hidden.append((start, end))
+        return cls(original, work, hidden)
+
+    @property
+    def directives(self) -> Iterator[tuple[int, int]]:
+        """Where the directives stand."""
+        return ((start, end) for start, end in self._hidden if self.original[start] == ord("#"))
+
+    def cuts(self) -> Iterator[int]:
+        """The places behind each ``}`` in column 0 that closes all that is open, and the end; none makes a crumb."""
+        start = depth = counted = 0
+        for found in _MARGIN_BRACE.finditer(self.work):
+            stop = found.end()
+            depth += self.work.count(b"{", counted, stop) - self.work.count(b"}", counted, stop)
+            counted = stop
+            if depth == 0 and stop - start >= _LEAST_PIECE and not self._hides(stop):
+                yield stop
+                start = stop
+        if start < len(self.work):
+            yield len(self.work)
+
+    def pieces(self, cuts: Iterable[int]) -> Iterator[MaskedText]:
+        """The text between the cuts."""
+        start, hidden = 0, 0
+        for stop in cuts:
+            inside = []
+            while hidden < len(self._hidden) and self._hidden[hidden][0] < stop:
+                first, last = self._hidden[hidden]
+                inside.append((first - start, last - start))
+                hidden += 1
+            yield MaskedText(self.original[start:stop], self.work[start:stop], inside)
+            start = stop
+
+    def _hides(self, place: int) -> bool:
+        """Whether a place is inside of what is hidden."""
+        last = bisect_left(self._hidden, (place, 0)) - 1
+        return last >= 0 and self._hidden[last][1] > place
 
     def pair_parentheses(self) -> None:
         """Match every parenthesis; a ``}`` in column 0 ends a function, so nothing stays open beyond it."""

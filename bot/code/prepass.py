@@ -8,8 +8,9 @@ Patterns use possessive quantifiers, so that no input can make them back up: tim
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from bot.code.conditionals import keep_first_branches
+from bot.code.conditionals import keep_first_branches, uncover
 from bot.code.masking import MaskedText
 
 _ANNOTATIONS = """
@@ -74,10 +75,22 @@ _MAX_ARGUMENTS = 2000
 _GROUP_ARGUMENTS = {b"struct_group": 1, b"struct_group_attr": 2, b"struct_group_tagged": 2, b"__struct_group": 3}
 
 
+def pieces(original: bytes) -> Iterator[MaskedText]:
+    """The text in pieces that read as C each by itself; what hangs together over a file's length is settled first."""
+    text = MaskedText.of(original)
+    keep_first_branches(text)
+    cuts = list(text.cuts())
+    uncover(text, cuts)
+    return text.pieces(cuts)
+
+
 def prepare(original: bytes) -> bytes:
     """The text as tree-sitter-c can read it: same length, same newlines, comments and strings as they were."""
-    text = MaskedText(original)
-    keep_first_branches(text)
+    return b"".join(prepared(piece) for piece in pieces(original))
+
+
+def prepared(text: MaskedText) -> bytes:
+    """A piece as tree-sitter-c can read it.  It is edited, so that this can be asked for once."""
     text.pair_parentheses()
     _blank_annotations(text)
     _replace_assembler(text)

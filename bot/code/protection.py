@@ -9,7 +9,8 @@ from functools import cached_property
 
 from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
-from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs, structs_in
+from bot.code.pieces import pieces_of
+from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs
 from bot.model import Evidence, Known, Role, World
 
 
@@ -118,7 +119,7 @@ class WorldFacts:
     ) -> None:
         self.world, self.focus, self.before = world, focus, before
         self.known = known or Known()
-        self.structs = Structs(image.text for image in world.images)
+        self.structs = Structs(pieces_of(image.text).declarations for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
         self._twins: dict[Function, Function] = {}  # the function in the world before, when it did not change
@@ -135,7 +136,8 @@ class WorldFacts:
 
     def _take_over(self, before: WorldFacts) -> None:
         """What was worked out of functions that did not change: all of it when no struct changed either."""
-        same_types = _same_types(self.world, before.world)
+        if not _same_types(self.world, before.world):
+            return
         for image in self.world.images:
             old = before.world.image(image.path)
             if old is None:
@@ -145,10 +147,7 @@ class WorldFacts:
                 twin = earlier.get(function.name)
                 if twin is None or not (twin is function or twin.same_as(function)):
                     continue
-                if twin is not function:
-                    function.take_over(twin)
-                if same_types:
-                    self._twins[function] = twin
+                self._twins[function] = twin
 
     @cached_property
     def by_name(self) -> Mapping[str, tuple[Function, ...]]:
@@ -279,7 +278,8 @@ def _same_types(one: World, other: World) -> bool:
     """Whether two worlds define the same structs."""
     texts = {image.path: image.text for image in other.images}
     return all(
-        image.text == texts.get(image.path) or structs_in(image.text) == structs_in(texts.get(image.path, ""))
+        image.text == texts.get(image.path)
+        or pieces_of(image.text).declarations.structs == pieces_of(texts.get(image.path, "")).declarations.structs
         for image in one.images
     ) and len(one.images) == len(other.images)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bot.code.facts import FactKind, may_tell
+from bot.code.facts import FactKind
 from bot.code.flow import StepKind
+from bot.code.pieces import may_tell
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.code.declarations import LIST_TYPES, LOCAL, Declarations, Field, declarations_in, variables_in
+from bot.code.declarations import LIST_TYPES, LOCAL, Declarations, Field
 from bot.code.spelling import split_arguments
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "Key",
     "Structs",
     "object_of",
-    "structs_in",
-    "variables_in",
 ]
 
 _LINK = re.compile(r"\s*+(->|\.)\s*+(\w++)")
@@ -62,11 +60,6 @@ NOWHERE = Key(UNKNOWN, "")
 _NO_NAMES: Mapping[str, str] = {}
 
 
-def structs_in(text: str) -> Mapping[str, Mapping[str, Field]]:
-    """Every struct that a file defines."""
-    return declarations_in(text).structs
-
-
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """What the names of one function mean."""
@@ -78,12 +71,8 @@ class _Scope:
 class Structs:
     """The struct definitions of a world."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = tuple(texts)
-
-    @cached_property
-    def _files(self) -> tuple[Declarations, ...]:
-        return tuple(declarations_in(text) for text in self._texts)
+    def __init__(self, files: Iterable[Declarations]) -> None:
+        self._files = tuple(files)
 
     @cached_property
     def _definitions(self) -> Mapping[str, tuple[Mapping[str, Field], ...]]:

@@ -11,7 +11,7 @@ from tree_sitter import Language, Node, Parser
 
 from bot.code.prepass import prepare
 
-__all__ = ["Node", "Source", "function_name", "functions", "macro_name", "parse"]
+__all__ = ["Node", "Source", "aliases_in", "encoded", "function_name", "functions", "macro_name", "parse"]
 
 _LANGUAGE = Language(tree_sitter_c.language())
 _MAX_BYTES = 4_000_000  # generated register tables are longer, and have no code; a tree takes a hundred times its text
@@ -31,21 +31,34 @@ class Source:
     root: Node
     aliases: Mapping[str, str] = field(default_factory=dict)  # macros that only stand for another name
 
+    @classmethod
+    def of(cls, original: bytes, prepared: bytes, aliases: Mapping[str, str]) -> Source:
+        """Parse what the pre-pass made of a text; errors become ERROR nodes in the tree, never an exception."""
+        return cls(original, prepared, Parser(_LANGUAGE).parse(prepared).root_node, aliases)
+
     def text(self, node: Node) -> str:
         """What stands at a node in the original text."""
         return self.original[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
-def parse(text: str) -> Source:
-    """Parse C text; errors become ERROR nodes in the tree, never an exception.  A text beyond 4 MB is read so far."""
+def encoded(text: str) -> bytes:
+    """The bytes of a text, as far as it is read."""
     try:
         original = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a surrogate pair: no byte of any mail, and a text all the same
         original = text.encode("utf-8", "surrogatepass")
-    original = original[:_MAX_BYTES]
-    prepared = prepare(original)
-    aliases = {found[1].decode(): found[2].decode() for found in _ALIAS.finditer(original)}
-    return Source(original, prepared, Parser(_LANGUAGE).parse(prepared).root_node, aliases)
+    return original[:_MAX_BYTES]
+
+
+def aliases_in(original: bytes) -> Mapping[str, str]:
+    """The macros of a file that only stand for another name."""
+    return {found[1].decode(): found[2].decode() for found in _ALIAS.finditer(original)}
+
+
+def parse(text: str) -> Source:
+    """Parse C text in one piece."""
+    original = encoded(text)
+    return Source.of(original, prepare(original), aliases_in(original))
 
 
 def functions(source: Source) -> Iterator[Node]:

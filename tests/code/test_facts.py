@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.code.declarations import declarations_in
 from bot.code.facts import Fact, FactKind, facts_of, functions_of
 from bot.code.structs import NOWHERE, Key, Structs
 from bot.model import Image
@@ -28,7 +29,7 @@ def facts(body: str) -> list[Fact]:
     text = TYPES + f"void f(struct hub *hub, struct dev *dev, struct dev *new)\n{{\n\tstruct dev *it;\n{body}\n}}\n"
     (function,) = functions_of(Image("a.c", text))
     assert function.clean, body
-    return list(facts_of(function, Structs([text])))
+    return list(facts_of(function, Structs([declarations_in(text)])))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_fact_quotes_its_statement_on_one_line() -> None:
 def test_a_fragment_reports_the_lines_of_the_file() -> None:
     text = "void f(struct dev *dev) {\n\tlist_del(&dev->node);\n}\n"
     (function,) = functions_of(Image("a.c", text, whole=False, lines=(0, 120, 121)))
-    (fact,) = facts_of(function, Structs([text]))
+    (fact,) = facts_of(function, Structs([declarations_in(text)]))
     assert fact.line == 120
 
 

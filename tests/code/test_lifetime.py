@@ -212,7 +212,7 @@ def test_a_function_that_only_moved_keeps_its_facts_at_its_new_place() -> None:
     after = WorldFacts(World((Image("a.c", moved),)), None, before)
     new = only(after, FactKind.UNLINK)
     assert new.where in after.functions
-    assert new.where.flow is old.where.flow
+    assert new.where.flow == old.where.flow
     assert (new.line, new.node, new.variable) == (old.line + 2, old.node, old.variable)
     assert only(after, FactKind.ADD).rcu
 

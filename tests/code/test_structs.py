@@ -43,7 +43,7 @@ static int f(struct dev *dev, struct hub *hub, pin_t *pin, struct list_head *giv
 	typeof(hub) twin = hub;
 	LIST_HEAD(batch);
 """
-STRUCTS = Structs([TYPES])
+STRUCTS = Structs([declarations_in(TYPES)])
 VARIABLES = variables_in(FUNCTION)
 ALIASES = {"head": "&dev->other", "alias": "hub->devs[0].inner.back", "loop": "loop2", "loop2": "loop"}
 
