@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.code import vocabulary as words
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
 from bot.code.removal import unlinks
@@ -57,14 +58,14 @@ WAITED = Example(
 )
 
 DEFERRED = Example(
-    "kfree_rcu() inside the section; the updater's walk that holds the next entry",
+    "kfree_rcu() inside the section",
     """\
  struct gadget { struct list_head node; struct rcu_head rcu; };
  struct hub { spinlock_t lock; struct list_head gadgets; };
 
 +static void hub_forget(struct hub *hub)
 +{
-+	struct gadget *g, *next;
++	struct gadget *g;
 +
 +	rcu_read_lock();
 +	list_for_each_entry_rcu(g, &hub->gadgets, node) {
@@ -75,17 +76,21 @@ DEFERRED = Example(
 +	}
 +	rcu_read_unlock();
 +}
-+
-+static void hub_forget_all(struct hub *hub)
+""",
+)
+
+SLEEPS = Example(
+    "kfree_rcu() with one argument may wait, so nothing holds the entry for the walk",
+    """\
+ struct gadget { struct list_head node; };
+
++static void hub_forget(struct list_head *gadgets)
 +{
-+	struct gadget *g, *next;
-+
-+	mutex_lock(&hub->lock);
-+	list_for_each_entry_safe(g, next, &hub->gadgets, node) {
++	struct gadget *g;
++	list_for_each_entry_rcu(g, gadgets, node) {
 +		list_del_rcu(&g->node);
-+		kfree_rcu(g, rcu);
++		kfree_rcu(g); // <-- warns
 +	}
-+	mutex_unlock(&hub->lock);
 +}
 """,
 )
@@ -138,10 +143,11 @@ CALLED_BACK = Example(
     confidence=0.8,
     sources=("include/linux/rculist.h list_for_each_entry_rcu()", "Documentation/RCU/checklist.rst item 14"),
     why="""The _rcu iterators load the next pointer from the entry after the body has run; there is no _safe form.  An
-    entry that the body frees is read once more, whether or not a grace period passed before the free.""",
+    entry that the body frees is read once more, whether or not a grace period passed before the free.  Outside of a
+    section a grace period may end at once: kfree_rcu() frees the entry, too, where a mutex is held or it may wait.""",
     instead="""Under the update lock, walk with list_for_each_entry_safe(), which holds the next entry already.  Under
     rcu_read_lock(), free with kfree_rcu() or call_rcu().""",
-    bad=(LIST, WAITED),
+    bad=(LIST, WAITED, SLEEPS),
     good=(DEFERRED, LEAVES),
     blind_spots=(CALLED_BACK,),
     replaces=("free-without-grace-period", "plain-del-on-rculist", "del-init-on-rculist"),
@@ -171,6 +177,7 @@ def _freed_and_followed(code: Code, function: Function) -> Iterator[tuple[Fact, 
     """RCU walks with a free of their own cursor, from which the walk comes back for the next entry."""
     facts = code.facts.facts(function)
     frees = [fact for fact in facts if fact.kind is FactKind.FREE and fact.value != "ops"]  # an op may only stop it
+    frees += [fact for fact in facts if fact.kind is FactKind.DEFER and _may_free_at_once(function, fact)]
     for walk in facts:
         if walk.kind is not FactKind.WALK or not walk.rcu or function.flow.steps[walk.step].kind is not StepKind.WALK:
             continue
@@ -183,3 +190,11 @@ def _freed_and_followed(code: Code, function: Function) -> Iterator[tuple[Fact, 
             back = freed.variable == cursor and walk.step in function.flow.after(freed.step, ends)
             if back and walk.step in function.flow.before(freed.step, ends):
                 yield walk, freed
+
+
+def _may_free_at_once(function: Function, deferred: Fact) -> bool:
+    """Whether a kfree_rcu() stands where no section can be: it may wait itself, or a mutex was taken on every path."""
+    step = function.flow.steps[deferred.step]
+    if not step.name.startswith(("kfree_rcu", "kvfree_rcu")):
+        return False
+    return len(step.args) == 1 or bool(function.held[deferred.step].always({words.MUTEX}))
