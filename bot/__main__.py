@@ -109,10 +109,16 @@ def replay(
     rev: RevOption = "",
     since: Annotated[datetime | None, typer.Option(help="Pass over mail that was sent before.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Take at most so many mails; 0 is all.")] = 0,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin again, also when an earlier run was interrupted.")
+    ] = False,
     output: FormatOption = Format.TEXT,
     config: ConfigOption = None,
 ) -> None:
-    """Run a whole archive through the same path as the service, and say what it would have said."""
+    """Run a whole archive through the same path as the service, and say what it would have said.
+
+    It works on all cores.  After Ctrl-C or a crash the same command goes on where it was.
+    """
     from bot.cli import replay as command
     from bot.feeds.detect import Web
     from bot.ports import FeedError, StoreError, TreeError
@@ -124,7 +130,7 @@ def replay(
         return configured(load(config))
 
     try:
-        command.run(feed, tree, rev, since, limit, web, as_json=output is Format.JSON)
+        command.run(feed, tree, rev, since, limit, web, as_json=output is Format.JSON, anew=anew)
     except (FeedError, StoreError, TreeError, SettingsError) as fault:
         fail(str(fault))
 

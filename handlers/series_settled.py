@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.mail.series import settle
 from bot.model import Review, Series, SeriesState, Unreadable
 from bot.ports import Clock, Meter, ReviewError, Reviewing, Store
+from handlers.ahead import begun_ahead
 from handlers.policy import Policy
 from handlers.telling import tell
 
@@ -23,16 +24,21 @@ async def series_settled(
     policy: Policy,
     meter: Meter,
     going_on: Callable[[], bool] = lambda: True,
+    at_once: int = 1,
 ) -> tuple[Review, ...]:
-    """Review every series that is due, the first to come first.  One that cannot be reviewed holds up no other."""
+    """Review every series that is due, the first to come first.  One that cannot be reviewed holds up no other.
+
+    As many reviews as ``at_once`` are under way at a time; they are saved in the order of their series.
+    """
     done: list[Review] = []
     while going_on():
         async with store.transaction() as transaction:
-            due = await transaction.due_series(clock.now(), _AT_ONCE)
-        for series in due:
-            if not going_on():
-                break
-            done.append(await _reviewed(settle(series, clock.now()), store, review, policy, clock, meter))
+            due = [settle(series, clock.now()) for series in await transaction.due_series(clock.now(), _AT_ONCE)]
+        async with begun_ahead(review, due, at_once) as next_one:
+            for series in due:
+                if not going_on():
+                    break
+                done.append(await _reviewed(series, store, next_one, policy, clock, meter))
         if not due:
             break
     return tuple(done)

@@ -3,118 +3,181 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import re
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
-from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from bot.cli.opener import Opener
+from bot.cli.progress import Progress, progress
+from bot.cli.replay_feed import Numbered, Since, taken
+from bot.cli.replay_state import State, kept
 from bot.cli.showing import show
-from bot.cli.sitting import sitting, unreadable_line
-from bot.exports.json import document
+from bot.cli.sitting import MOST_UNREADABLE, PATIENCE, LeapingClock, unreadable_line
+from bot.exports.json import entry, written
 from bot.feeds.detect import Web, feed_named
-from bot.model import RawMail, Unreadable
-from bot.ports import Feed
+from bot.health import Figures
+from bot.model import Review, Scan, Series
+from bot.ports import Feed, Tree
 from bot.report import summary
 from bot.report.text import harmless, one_line
-from bot.reviewer import Reviewer
+from bot.reviewer import Reviewers
+from bot.store import SqlStore
 from bot.trees.detect import tree_for
 from config.known import known_functions
 from handlers.mail_arrived import Arrival
+from handlers.policy import Policy
+from handlers.poll_due import poll_due
+from handlers.series_settled import series_settled
 
-_DATE = re.compile(rb"^Date:([^\n]{1,200})", re.IGNORECASE | re.MULTILINE)
-_HEADER_BYTES = 1 << 18
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
+_CORES = len(os.sched_getaffinity(0))
+_PAGE = 20
 _MOST_UNREADABLE_SHOWN = 20
 
 
-class Since:
-    """A feed without the mail that says it was sent before a day; mail without a date is kept."""
-
-    def __init__(self, feed: Feed, since: datetime) -> None:
-        self.name = feed.name
-        self._feed = feed
-        self._since = since if since.tzinfo else since.replace(tzinfo=UTC)
-
-    async def since(self, position: str) -> AsyncGenerator[RawMail | Unreadable, None]:
-        async for item in self._feed.since(position):
-            if isinstance(item, Unreadable) or not self._too_old(item.data):
-                yield item
-
-    async def count(self, position: str) -> int | None:  # noqa: ARG002  not known without reading
-        return None
-
-    def _too_old(self, data: bytes) -> bool:
-        found = _DATE.search(data[:_HEADER_BYTES].partition(b"\n\n")[0])
-        if not found:
-            return False
-        try:
-            sent = email.utils.parsedate_to_datetime(found[1].decode("ascii", "replace").strip())
-        except ValueError:
-            return False
-        return (sent if sent.tzinfo else sent.replace(tzinfo=UTC)) < self._since
-
-
 def run(
-    place: str, tree: str, rev: str, since: datetime | None, limit: int, web: Callable[[], Web], *, as_json: bool
+    place: str,
+    tree: str,
+    rev: str,
+    since: datetime | None,
+    limit: int,
+    web: Callable[[], Web],
+    *,
+    as_json: bool,
+    anew: bool,
 ) -> None:
     """Replay a feed and print what was found.  Raises FeedError, TreeError or StoreError.
 
-    ``web`` is asked for only when the place is on the network.
+    ``web`` is asked for only when the place is on the network.  What a replay of a file or folder did before it was
+    interrupted is not done again, unless it is to begin ``anew``.
     """
     feed: Feed = feed_named(place, web)
     if since is not None:
         feed = Since(feed, since)
-    asyncio.run(_run(feed, Reviewer(tree_for(tree, rev), known_functions()), limit, as_json=as_json))
+    source = tree_for(tree, rev)
+    local = Path(place).expanduser()
+    question = (str(local.resolve()), source.name, rev, str(since), str(limit))
+    with kept(question, anew=anew, resumable=local.exists()) as state:
+        try:
+            asyncio.run(Replay(Numbered(feed), source, state, limit).run(as_json=as_json))
+        except KeyboardInterrupt:
+            cure = "the same command goes on from here" if state.resumable else "nothing of it is kept"
+            print(f"gracewatch: interrupted; {cure}", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from None
+        state.done()
 
 
-async def _run(feed: Feed, review: Reviewer, limit: int, *, as_json: bool) -> None:
-    begun = time.monotonic()
-    terminal = Terminal(stderr=True)
-    bar: Progress | None = _bar(terminal) if terminal.is_terminal else None
-    shown: AbstractContextManager[object] = bar or nullcontext()
-    count = await feed.count("") if bar else None
-    total = min(count, limit) if count and limit else count
-    try:
-        with shown:
-            task = bar.add_task("mails", total=total, rate="") if bar else None
+class Replay:
+    """One replay: all mail is taken, each series is reviewed as it then stands, and what was found is printed.
 
-            def told(counts: Counter[Arrival]) -> None:
-                if bar is not None and task is not None:
-                    bar.advance(task, counts.total())
-                    done = bar.tasks[0].completed / max(time.monotonic() - begun, 0.001)
-                    bar.update(task, rate=f"{done:,.0f}/s")
+    A part that comes late is so never a reason to review a series again, and neither the moment nor the number of
+    interruptions changes what is found.
+    """
 
-            async with sitting(review, told) as work:
-                await work.read(feed, limit)
-                scan = await work.scan()
-    finally:
-        review.close()
-    seconds = time.monotonic() - begun
-    if as_json:
-        print(document(scan, work.judged.values()))
-        print(f"{scan.messages} messages in {seconds:.1f} s, {scan.messages / seconds:.0f} messages/s", file=sys.stderr)
-        return
-    for series, found in work.judged.values():
-        if found.findings:
+    def __init__(self, feed: Feed, tree: Tree, state: State, limit: int = 0) -> None:
+        self._feed = feed
+        self._tree = tree
+        self._state = state
+        self._limit = limit
+        self._store = SqlStore(f"sqlite:///{state.file}", lasting=False)
+        self._clock = LeapingClock()
+
+    async def run(self, *, as_json: bool) -> None:
+        begun = time.monotonic()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._store.close)
+            await self._store.upgrade()
+            before = await self._taken()
+            if before:
+                print(f"gracewatch: going on behind {before:,} mails; --anew begins again", file=sys.stderr)
+            with progress() as shown:
+                await self._read(shown, before)
+                await self._review(shown)
+            scan = await self._scan()
+            rate = (scan.messages - before) / (time.monotonic() - begun)
+            if as_json:
+                await self._print_json(scan)
+                print(f"{scan.messages} messages, {rate:,.0f} messages/s", file=sys.stderr)
+            else:
+                await self._print(scan, rate)
+
+    async def _taken(self) -> int:
+        async with self._store.transaction() as transaction:
+            return taken(await transaction.cursor(self._feed.name))
+
+    async def _read(self, shown: Progress, before: int) -> None:
+        async with self._store.transaction() as transaction:
+            position = await transaction.cursor(self._feed.name)
+        left = await self._feed.count(position) if shown.seen else None
+        total = None if left is None else min(before + left, self._limit or before + left)
+        stage = shown.stage("mails", total, before)
+        if self._limit and before >= self._limit:
+            return
+
+        def told(counts: Counter[Arrival]) -> None:
+            stage.advance(counts.total())
+
+        with Opener(_CORES) as opener:
+            await poll_due(
+                self._feed,
+                self._store,
+                self._clock,
+                PATIENCE,
+                limit=max(self._limit - before, 0),
+                told=told,
+                opening=opener,
+                ahead=_CORES + 1,
+            )
+
+    async def _review(self, shown: Progress) -> None:
+        async with self._store.transaction() as transaction:
+            counts = await transaction.counts()
+        stage = shown.stage("series", counts["series"], counts["reviewed"])
+        review = Reviewers(self._tree, known_functions(), _CORES)
+
+        async def judge(series: Series) -> Review:
+            found = await review(series)
+            stage.advance(1)
+            return found
+
+        self._clock.leap()
+        try:
+            await series_settled(self._store, self._clock, judge, Policy(), Figures(), at_once=4 * _CORES)
+        finally:
+            review.close()
+
+    async def _scan(self) -> Scan:
+        async with self._store.transaction() as transaction:
+            scan = await transaction.scan()
+            unreadable = await transaction.unreadable(MOST_UNREADABLE)
+        every = tuple(one for one, times in reversed(unreadable) for _ in range(times))
+        return replace(scan, messages=await self._taken(), unreadable=every)
+
+    async def _print_json(self, scan: Scan) -> None:
+        print(written(scan, [entry(*one) async for one in self._reviewed(faulty=False)]))
+
+    async def _print(self, scan: Scan, rate: float) -> None:
+        async for series, found in self._reviewed(faulty=True):
             show(*summary.of_series(series, found))
-    for one in scan.unreadable[:_MOST_UNREADABLE_SHOWN]:
-        print(harmless(one_line(f"unreadable: {unreadable_line(one)}", 400)), file=sys.stderr)
-    show(summary.closing(scan, work.by_rule(), seconds))
+        for one in scan.unreadable[:_MOST_UNREADABLE_SHOWN]:
+            print(harmless(one_line(f"unreadable: {unreadable_line(one)}", 400)), file=sys.stderr)
+        async with self._store.transaction() as transaction:
+            by_rule = await transaction.findings_by_rule()
+        show(summary.closing(scan, by_rule, rate))
 
-
-def _bar(terminal: Terminal) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        console=terminal,
-        transient=True,
-    )
+    async def _reviewed(self, *, faulty: bool) -> AsyncIterator[tuple[Series, Review]]:
+        last = ""
+        while True:
+            async with self._store.transaction() as transaction:
+                page = await transaction.reviewed(last, _PAGE, faulty=faulty)
+            for one in page:
+                yield one
+            if not page:
+                return
+            last = page[-1][0].key

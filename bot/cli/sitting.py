@@ -19,7 +19,7 @@ from handlers.poll_due import poll_due
 from handlers.series_settled import series_settled
 
 PATIENCE = timedelta(days=1)
-_MOST_UNREADABLE = 1_000_000
+MOST_UNREADABLE = 1_000_000
 _PAUSE = 0.02
 
 
@@ -83,7 +83,7 @@ class Sitting:
     async def scan(self) -> Scan:
         """How much was looked at."""
         async with self.store.transaction() as transaction:
-            unreadable = await transaction.unreadable(_MOST_UNREADABLE)
+            unreadable = await transaction.unreadable(MOST_UNREADABLE)
         return Scan(
             messages=self.counts.total(),
             patches=self.counts[Arrival.PATCH],

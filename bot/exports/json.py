@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bot.model import Evidence, Finding, Review, Scan, Series
@@ -13,6 +13,11 @@ VERSION = 1
 
 def document(scan: Scan, reviewed: Iterable[tuple[Series, Review]]) -> str:
     """A run as JSON, indented, in ASCII: bytes of a mail that are no UTF-8 stay visible as escapes."""
+    return written(scan, [entry(series, review) for series, review in reviewed])
+
+
+def written(scan: Scan, entries: Sequence[dict[str, Any]]) -> str:
+    """A run of which only the entries are still at hand, as JSON."""
     return json.dumps(
         {
             "version": VERSION,
@@ -22,14 +27,15 @@ def document(scan: Scan, reviewed: Iterable[tuple[Series, Review]]) -> str:
                 "series": scan.series,
                 "functions": scan.functions,
             },
-            "series": [_series(series, review) for series, review in reviewed],
+            "series": list(entries),
             "unreadable": [{"source": one.source, "reason": one.reason} for one in scan.unreadable],
         },
         indent=2,
     )
 
 
-def _series(series: Series, review: Review) -> dict[str, Any]:
+def entry(series: Series, review: Review) -> dict[str, Any]:
+    """What a run says of one series."""
     return {
         "key": series.key,
         "title": series.title,

@@ -43,8 +43,8 @@ def _excused(review: Review) -> list[Quiet]:
     ][:_MOST_QUIET]
 
 
-def closing(scan: Scan, by_rule: Mapping[str, int], seconds: float = 0) -> Page:
-    """The table at the end of a run: how much was read, what was found, how fast (0 seconds: not said)."""
+def closing(scan: Scan, by_rule: Mapping[str, int], rate: float = 0) -> Page:
+    """The table at the end of a run: how much was read, what was found, how many messages in a second (0: not said)."""
     pairs = [
         ("messages", f"{scan.messages:,}"),
         ("patches", f"{scan.patches:,}"),
@@ -54,6 +54,6 @@ def closing(scan: Scan, by_rule: Mapping[str, int], seconds: float = 0) -> Page:
         ("findings", f"{sum(by_rule.values()):,}"),
     ]
     pairs += [(f"  {rule}", f"{number:,}") for rule, number in sorted(by_rule.items(), key=lambda x: (-x[1], x[0]))]
-    if seconds > 0:
-        pairs.append(("rate", f"{scan.messages / seconds:,.0f} messages/s"))
+    if rate > 0:
+        pairs.append(("rate", f"{rate:,.0f} messages/s"))
     return Page("Looked at", parts=(Fields(tuple(pairs)),))

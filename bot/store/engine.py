@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def parsed(url: str) -> URL:
     return given.set(drivername=driver)
 
 
-def opened(url: URL) -> AsyncEngine:
+def opened(url: URL, *, lasting: bool = True) -> AsyncEngine:
     """An engine; nothing is connected yet.  Raises StoreError."""
     memory = url.get_backend_name() == "sqlite" and file_of(url) is None
     # A database in memory lives as long as its one connection, so all share it, one after the other.
@@ -55,26 +56,27 @@ def opened(url: URL) -> AsyncEngine:
     except (NoSuchModuleError, ModuleNotFoundError) as fault:
         raise StoreError(f"{name_of(url)}: {fault}; install the driver of this database") from fault
     if url.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "connect", partial(_prepare, lasting=lasting))
         event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(connection: Any, _record: object, *, lasting: bool) -> None:
     connection.isolation_level = None  # sqlite3 would begin late and without the write lock; _begin does it
     try:
-        _set_up(connection)
+        _set_up(connection, lasting=lasting)
     except BaseException:
         connection.close()  # else its thread would outlive the event loop
         raise
 
 
-def _set_up(connection: Any) -> None:
+def _set_up(connection: Any, *, lasting: bool) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_MS}",
         "foreign_keys = ON",
-        "synchronous = FULL",  # that a page is being sent must be on disk before it is sent
+        # That a page is being sent must be on disk before it is sent.
+        "synchronous = FULL" if lasting else "synchronous = NORMAL",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     _keep_a_write_ahead_log(connection, cursor)

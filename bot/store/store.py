@@ -18,13 +18,14 @@ from bot.store.transaction import SqlTransaction
 class SqlStore:
     """A Store of bot.ports on SQLite: ``sqlite:///folder/file.db``, or ``sqlite://`` for one in memory.
 
-    Raises StoreError for a URL it cannot use; nothing is opened before the first use.
+    Raises StoreError for a URL it cannot use; nothing is opened before the first use.  What is saved survives
+    the end of the process, and the loss of power too unless ``lasting`` is False.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, lasting: bool = True) -> None:
         self._url = parsed(url)
         self.name = name_of(self._url)
-        self._engine = opened(self._url)
+        self._engine = opened(self._url, lasting=lasting)
         # SQLite has one writer at a time; waiting here is fair and costs nothing, waiting there is polling.
         self._turn = asyncio.Lock()
         self._closed = False

@@ -8,11 +8,11 @@ from bot.model import DeliveryState, SeriesState
 from bot.store import schema
 from bot.store.mail import Mail
 from bot.store.outbox import Outbox
-from bot.store.reviews import Reviews
+from bot.store.tally import Tally
 from bot.store.triage import Decisions
 
 
-class SqlTransaction(Mail, Reviews, Outbox, Decisions):
+class SqlTransaction(Mail, Tally, Outbox, Decisions):
     """A Transaction of bot.ports.  Mail, series and cursors are gathered; ``flush`` writes them."""
 
     async def counts(self) -> dict[str, int]:
