@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 from bot.app import place_called, source
-from bot.cli.replay import Since
+from bot.cli.replay_feed import Since
 from bot.cli.sitting import PATIENCE, LeapingClock
 from bot.report.text import render
 from bot.reviewer import Reviewer
