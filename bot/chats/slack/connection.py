@@ -14,7 +14,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.ports import ChatError
+from bot.ports import Cause, ChatError
 
 _PATIENCE = 6  # looks at a broken connection before it is built anew
 _CONNECTING = 60.0
@@ -120,7 +120,8 @@ class Http:
             await asyncio.Event().wait()
         except OSError as fault:
             cure = "set slack.http_host and slack.http_port to an address of this machine that is free"
-            raise ChatError(f"cannot listen on {self._host}:{self._port} ({fault.strerror}); {cure}") from fault
+            reason = f"cannot listen on {self._host}:{self._port} ({fault.strerror}); {cure}"
+            raise ChatError(reason, cause=Cause.ACCESS) from fault
         finally:
             self.address = ""
             await runner.cleanup()
