@@ -236,6 +236,19 @@ def rules() -> None:
 
 
 @app.command()
+def status(config: ConfigOption = None) -> None:
+    """Say how the feeds do, and how much has come in, been reviewed and been said."""
+    from bot.cli import status as command
+    from bot.ports import StoreError, TreeError
+    from config.settings import SettingsError, load
+
+    try:
+        command.run(load(config))
+    except (SettingsError, StoreError, TreeError) as fault:
+        fail(str(fault))
+
+
+@app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check settings, database, feeds, tree and tokens; say what is wrong and the cure."""
     from bot.cli import doctor as command

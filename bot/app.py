@@ -25,7 +25,7 @@ from bot.feeds.detect import Web, feed_at, feed_for
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
-from bot.model import Ask, Page, Reply
+from bot.model import Ask, Brought, Page, Reply
 from bot.ports import Chat, ChatError, FeedError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
@@ -38,6 +38,7 @@ from config.settings import Slack as SlackSettings
 from handlers.asked import asked
 from handlers.delivery_due import delivery_due, interrupted
 from handlers.doors import Doors
+from handlers.feed_read import Heard, feed_read
 from handlers.link_shared import link_shared
 from handlers.mail_arrived import Arrival
 from handlers.pace import Pace
@@ -60,7 +61,8 @@ def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
     slack = settings.slack
     if slack.bot_token and (connection := _connection(slack)):
         token = slack.bot_token.get_secret_value()
-        found.append((Slack(token, connection, channels=(slack.channel,), api_url=slack.api_url), slack.channel))
+        named = tuple(name for name in (slack.channel, settings.operators.channel) if name)
+        found.append((Slack(token, connection, channels=named, api_url=slack.api_url), slack.channel))
     return tuple(found)
 
 
@@ -98,6 +100,12 @@ def places(settings: Settings) -> tuple[Place, ...]:
     return (Place("console", "console", bar), Place("slack", settings.slack.channel, bar))
 
 
+def operators(settings: Settings, told: Sequence[Chat]) -> tuple[Place, ...]:
+    """Where operators are told how feeds do: their channel in every chat that is on."""
+    channel = settings.operators.channel
+    return tuple(Place(chat.name, channel) for chat in told) if channel else ()
+
+
 def place_called(settings: Settings, channel: str) -> Place:
     """The place of a channel, with or without its ``#``.  Raises UnknownChannelError."""
     known = places(settings)
@@ -116,7 +124,12 @@ class App:
         bar = Bar(settings.review.level, settings.review.confidence)
         told = chats(settings, out)
         self.chats = {chat.name: chat for chat, _ in told}
-        self.policy = Policy(tuple(Place(chat.name, channel, bar) for chat, channel in told), bar)
+        self.policy = Policy(
+            tuple(Place(chat.name, channel, bar) for chat, channel in told),
+            bar,
+            operators=operators(settings, [chat for chat, _ in told]),
+            patience=settings.operators.patience,
+        )
         self.store = SqlStore(settings.store_url)
         self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev), known_functions())
         self.archive = archive(settings)
@@ -196,17 +209,22 @@ class App:
             if total := counts.total():
                 LOG.info("mail came", feed=setting.name, mails=total, **{str(k): v for k, v in counts.items()})
 
+        failure, brought = "", Brought()
         try:
-            feed = await self._source(setting)
-            going_on = lambda: not self._stop.is_set()  # noqa: E731
-            await poll_due(feed, self.store, clock, self.settings.mail.patience, told=told, going_on=going_on)
+            heard = Heard(await self._source(setting), told)
+            try:
+                going_on = lambda: not self._stop.is_set()  # noqa: E731
+                patience = self.settings.mail.patience
+                await poll_due(heard, self.store, clock, patience, told=heard.told, going_on=going_on)
+            finally:
+                brought = heard.brought()
+            self.figures.gauge("feed_read_time_seconds", clock.now().timestamp(), feed=setting.name)
         except FeedError as fault:
-            self.health.note(f"feed {setting.name}", str(fault))
+            failure = str(fault)
             self.figures.count("polls_failed", feed=setting.name)
-            LOG.warning("feed failed", feed=setting.name, reason=str(fault))
-            return
-        self.health.note(f"feed {setting.name}", "")
-        self.figures.gauge("feed_read_time_seconds", clock.now().timestamp(), feed=setting.name)
+            LOG.warning("feed failed", feed=setting.name, reason=failure)
+        self.health.note(f"feed {setting.name}", failure)
+        await feed_read(self.store, clock, setting.name, brought, failure, self.policy, self.figures)
 
     async def _source(self, setting: Feed) -> Source:
         """A path is looked at anew each time: it may be mounted after the start.  A remote feed has a memory."""
@@ -234,7 +252,8 @@ class App:
             await asyncio.sleep(_REPAIR_SECONDS)
 
     def doors(self) -> Doors:
-        return Doors(self.store, rules, self.review, self.about, self.archive, preview=self._preview)
+        feeds = frozenset(feed.name for feed in self.settings.feeds)
+        return Doors(self.store, rules, self.review, self.about, self.archive, preview=self._preview, feeds=feeds)
 
     async def _preview(self, channel: str, span: timedelta) -> tuple[Said, ...]:
         """What a channel would have been told in the last days.  Raises UnknownChannelError."""

@@ -35,6 +35,19 @@ FIGURES: Mapping[str, Figure] = {
     "feed_read_time_seconds": Figure(
         Gauge, "When a feed was last read to its end, in seconds since 1970; time() minus this is its lag.", ("feed",)
     ),
+    "feed_mail_time_seconds": Figure(
+        Gauge, "When a feed last brought something, in seconds since 1970; time() minus this is its silence.", ("feed",)
+    ),
+    "feed_usual_silence_seconds": Figure(
+        Gauge, "The silence that is not unusual for a feed, once a week of it is known.", ("feed",)
+    ),
+    "feed_lag_seconds": Figure(Gauge, "How old the newest mail of a feed was when it came.", ("feed",)),
+    "feed_incomplete_series": Figure(
+        Gauge, "Series of a feed that were reviewed without all their parts, since it was first read.", ("feed",)
+    ),
+    "feed_trouble": Figure(
+        Gauge, "1 while operators know of a trouble: failing, silent, unreadable or incomplete.", ("feed", "trouble")
+    ),
     "series_reviewed": Figure(
         Counter, "Series reviewed, by how much code the review could see: hunk, file or tree.", ("context",)
     ),

@@ -231,6 +231,13 @@ class Health(Section):
     """The port to listen on; 0 lets the system choose one."""
 
 
+class Operators(Section):
+    channel: str
+    """Where notes about feeds go, in every chat that is on, such as `#gracewatch-ops`; empty: nowhere."""
+    patience: Duration
+    """How long a feed must fail before it is noted; how long a list may be silent is learnt from its own mail."""
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"]
     """The least important event that is logged."""
@@ -255,6 +262,7 @@ class Settings(BaseSettings):
     review: Review
     console: Console
     slack: Slack
+    operators: Operators
     health: Health
     log: Log
 

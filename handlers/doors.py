@@ -36,7 +36,8 @@ class Doors:
     ``about`` gives label and value pairs that ``status`` shows beside the store's counts: version, feeds, tree.
     ``archive`` has the threads that came in by no feed; None where nothing may be fetched.
     ``members`` gives the people of a chat's group.
-    ``preview`` says what a channel would have been told in the last days; it raises UnknownChannelError.
+    ``feeds`` are the names of those that are read.  ``preview`` says what a channel would have been told in the last
+    days; it raises UnknownChannelError.
     """
 
     store: Store
@@ -48,3 +49,4 @@ class Doors:
     now: Callable[[], datetime] = _now
     members: Callable[[str, str], Awaitable[frozenset[str]]] = _nobody
     preview: Preview | None = None
+    feeds: frozenset[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.report.bar import USUAL, Bar
 
@@ -27,9 +28,14 @@ class Maintainers:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``bar`` is for channels that subscribed by themselves; ``pinned`` rules are never demoted."""
+    """``bar`` is for channels that subscribed by themselves; ``pinned`` rules are never demoted.
+
+    ``operators`` are told how feeds do, of a failure once it has lasted for longer than ``patience``.
+    """
 
     places: tuple[Place, ...] = ()
     bar: Bar = USUAL
     pinned: frozenset[str] = frozenset()
     maintainers: tuple[Maintainers, ...] = ()
+    operators: tuple[Place, ...] = ()
+    patience: timedelta = timedelta(minutes=30)

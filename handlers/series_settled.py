@@ -10,6 +10,7 @@ from bot.mail.series import settle
 from bot.model import Review, Series, SeriesState, Unreadable
 from bot.ports import Clock, Meter, ReviewError, Reviewing, Store
 from handlers.ahead import begun_ahead
+from handlers.feed_read import parts_missing
 from handlers.policy import Policy
 from handlers.telling import tell
 
@@ -65,6 +66,8 @@ async def _reviewed(
         await transaction.save_series(replace(now, state=SeriesState.REVIEWED))
         await transaction.add_review(found)
         await tell(transaction, now.thread, policy, clock.now())
+        if now.missing:
+            await parts_missing(transaction, now, policy, clock.now())
     meter.observe("review_seconds", time.monotonic() - begun)
     meter.count("series_reviewed", context=found.context.value)
     for finding in found.findings:

@@ -38,6 +38,7 @@ from bot.model.code import (
     Wanted,
     World,
 )
+from bot.model.feed import Brought, FeedState, Note, Trouble
 from bot.model.mail import (
     Address,
     FileChange,
@@ -74,6 +75,7 @@ __all__ = [
     "Answer",
     "Ask",
     "Base",
+    "Brought",
     "Code",
     "Context",
     "Contract",
@@ -81,6 +83,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "Evidence",
+    "FeedState",
     "Fields",
     "FileChange",
     "FileDiff",
@@ -95,6 +98,7 @@ __all__ = [
     "Message",
     "Mute",
     "MuteKind",
+    "Note",
     "Page",
     "Patch",
     "Person",
@@ -114,6 +118,7 @@ __all__ = [
     "Told",
     "Trailer",
     "Triage",
+    "Trouble",
     "Unreadable",
     "Verdict",
     "Wanted",

@@ -12,6 +12,7 @@ from bot.model import (
     Answer,
     Ask,
     Delivery,
+    FeedState,
     Finding,
     Message,
     Page,
@@ -200,6 +201,16 @@ class Transaction(Decisions, Protocol):
         ...
 
     async def set_cursor(self, feed: str, position: str) -> None: ...
+
+    async def feed_state(self, feed: str) -> FeedState:
+        """How a feed does; nothing is known of a new one."""
+        ...
+
+    async def feed_states(self) -> tuple[FeedState, ...]:
+        """How all feeds do that were ever read, by name."""
+        ...
+
+    async def save_feed_state(self, state: FeedState) -> None: ...
 
     # series
     async def series(self, key: str) -> Series | None: ...

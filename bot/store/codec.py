@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.model import Code, Fields, Finding, Habits, Message, Page, Patch, Review, Series, Text
+from bot.model import Code, FeedState, Fields, Finding, Habits, Message, Page, Patch, Review, Series, Text
 
 T = TypeVar("T")
 CACHED_BYTES = 16 << 10  # a larger part is decoded each time: the cache must stay small when mail is huge
@@ -29,7 +29,8 @@ class Head:
 
 _PARTS: dict[str, type[Text | Code | Fields]] = {"text": Text, "code": Code, "fields": Fields}
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Head, Message, Patch, Page, Finding, Review, Habits, *_PARTS.values())
+    kind: TypeAdapter(kind)
+    for kind in (Head, Message, Patch, Page, Finding, Review, Habits, FeedState, *_PARTS.values())
 }
 
 

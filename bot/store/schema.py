@@ -94,6 +94,13 @@ cursors = Table(
     Column("position", AnyText, nullable=False),
 )
 
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON of FeedState
+)
+
 series = Table(
     "series",
     metadata,

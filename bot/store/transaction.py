@@ -6,13 +6,14 @@ from sqlalchemy import func, select
 
 from bot.model import DeliveryState, SeriesState
 from bot.store import schema
+from bot.store.feeds import Feeds
 from bot.store.mail import Mail
 from bot.store.outbox import Outbox
 from bot.store.tally import Tally
 from bot.store.triage import Decisions
 
 
-class SqlTransaction(Mail, Tally, Outbox, Decisions):
+class SqlTransaction(Mail, Tally, Outbox, Decisions, Feeds):
     """A Transaction of bot.ports.  Mail, series and cursors are gathered; ``flush`` writes them."""
 
     async def counts(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.model import Ask, Fields, Page, Reply
+from bot.report.feed_health import line
 from handlers.command import Command, UnclearError
 from handlers.doors import Doors
 
@@ -13,7 +14,10 @@ async def answer(ask: Ask, doors: Doors) -> Reply:
     async with doors.store.transaction() as transaction:
         counts = await transaction.counts()
         by_rule = await transaction.findings_by_rule()
+        feeds = await transaction.feed_states()
     pairs = [*doors.about(), ("rules", str(len(doors.rules())))]
+    watched = [state for state in feeds if state.feed in doors.feeds]
+    pairs += [(f"feed {state.feed}", line(state, doors.now())) for state in watched]
     pairs += [(name, f"{number:,}") for name, number in counts.items()]
     most = sorted(by_rule.items(), key=lambda pair: (-pair[1], pair[0]))
     pairs += [("findings by rule", ", ".join(f"{rule} {number:,}" for rule, number in most))] if most else []

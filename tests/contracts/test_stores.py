@@ -16,9 +16,11 @@ from bot.model import (
     Context,
     Delivery,
     DeliveryState,
+    FeedState,
     Finding,
     Level,
     Message,
+    Note,
     Page,
     Patch,
     Quiet,
@@ -29,6 +31,7 @@ from bot.model import (
     Subject,
     SubjectKind,
     Text,
+    Trouble,
     Unreadable,
 )
 from bot.ports import Store, StoreError
@@ -273,6 +276,33 @@ async def test_versions_of_a_thread_are_oldest_first(store: Store) -> None:
             await work.save_series(series(f"v{version}", f"p{version}", thread="t", version=version))
         await work.save_series(series("elsewhere", "q"))
         assert [one.version for one in await work.versions("t")] == [1, 2, 10**30]
+
+
+# ------------------------------------------------------------------------------------------------ feeds
+
+
+async def test_how_a_feed_does_is_kept_as_it_is(store: Store) -> None:
+    state = FeedState(
+        "kvm \udcff",
+        heard_at=NOW,
+        oldest=NOW - HOUR,
+        newest=NOW,
+        lag=1.5,
+        gaps=((7, 60), (8, 90)),
+        mails=9,
+        unreadable_at=(NOW,),
+        failing_since=NOW,
+        failure="no answer \0",
+        notes=(Note(Trouble.FAILING, NOW),),
+    )
+    async with store.transaction() as work:
+        assert await work.feed_state("kvm") == FeedState("kvm")
+        await work.save_feed_state(FeedState(state.feed))
+        await work.save_feed_state(state)
+        await work.save_feed_state(FeedState("a"))
+    async with store.transaction() as work:
+        assert await work.feed_state(state.feed) == state
+        assert await work.feed_states() == (FeedState("a"), state)
 
 
 # ------------------------------------------------------------------------------------------------ reviews

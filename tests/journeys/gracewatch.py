@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,11 @@ class Watched:
         self._running = running
 
     @property
+    def feeds(self) -> str:
+        """Its feeds as a setting, for another process."""
+        return json.dumps([feed.model_dump(mode="json", exclude_defaults=True) for feed in self.app.settings.feeds])
+
+    @property
     def said(self) -> str:
         """All that the console said, on one line, so that wrapping does not matter."""
         return " ".join(self._out.getvalue().replace("│", " ").split())
@@ -96,11 +102,15 @@ class Watched:
 
 
 def gracewatch(
-    *words: str, piped: bytes = b"", folder: Path | None = None, state: Path | None = None
+    *words: str,
+    piped: bytes = b"",
+    folder: Path | None = None,
+    state: Path | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """The command line, as a person calls it."""
     kept = {"GRACEWATCH_STATE_FOLDER": str(state)} if state else {}
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT), **kept}
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT), **kept, **(others or {})}
     return subprocess.run(
         [sys.executable, "-m", "bot", *words],
         input=piped,
