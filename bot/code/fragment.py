@@ -18,6 +18,8 @@ _NAME = re.compile(r"(\w++)\s*+\(")
 _UNTYPED = re.compile(r"[a-z_]\w*+\(")  # a definition whose type stands in the line above
 _AGGREGATE = re.compile(r"(?:typedef\s+|static\s+|const\s+)*+(?:struct|union|enum)\s++\w++\s*+\{?\s*+$")
 
+_GOES_ON = ("&&", "||", "(", ",", "=", "+", "-", "*", "/", "|", "&", "?", "<", ">", "!", "<<", ">>", "%", "^", "~")
+
 _DO, _VALUE, _BLOCK = "do {", "struct out_of_sight unseen = {", "if (out_of_sight) {"
 
 Sparse = Mapping[int, Line]
@@ -86,6 +88,8 @@ class _Drawer:
             self.depth += len(start.unopened)
         if start.in_comment:
             self._invent("/*")
+        elif self.open and (begun := _begun(lines)):
+            self._invent(begun)
         header = _header(section) if lines[0].rstrip() == "{" and not self.open else ""
         if header:
             self._invent(header)
@@ -93,6 +97,8 @@ class _Drawer:
             self.text.append(line)
             self.numbers.append(number)
         self._follow((header, *lines) if header else lines)
+        if self.open and self.depth and (rest := _unfinished(lines)):
+            self._invent(rest)
 
     def _open(self, section: str) -> None:
         opening = _opening(section)
@@ -184,6 +190,40 @@ def _unopened(lines: Sequence[str]) -> tuple[str, ...]:
                     openings.append(_DO if rest.startswith("while") else _VALUE if rest.startswith(";") else _BLOCK)
                     depth = 0
     return tuple(reversed(openings))
+
+
+def _begun(lines: tuple[str, ...]) -> str:
+    """What begins the statement that the lines break into: a call or a condition, "" when they begin one themselves."""
+    statement = ""
+    for line in _uncommented(lines):
+        statement += f" {line.strip()}"
+        if statement.endswith((";", "{", "}")):
+            break
+    depth = unopened = last = 0
+    for place, letter in enumerate(statement):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if -depth > unopened:
+            unopened, last = -depth, place
+    if not unopened:
+        return ""
+    operand = "out_of_sight " if statement.strip().startswith(("&&", "||", ",", "?", ":", "+ ", "| ")) else ""
+    condition = not statement[last + 1 :].strip().startswith((";", ",", "&", "|", "=", "?", ".", "-"))
+    return ("if (" if condition else "out_of_sight(") + "out_of_sight(" * (unopened - 1) + operand
+
+
+def _unfinished(lines: tuple[str, ...]) -> str:
+    """What ends the statement that the lines break off in, "" when there is none."""
+    statement = ""
+    for line in reversed(_uncommented(lines)):
+        text = line.strip()
+        if text.endswith((";", "{", "}", ":")):
+            break
+        statement = f"{text} {statement}"
+    statement = statement.strip()
+    open_ = statement.count("(") - statement.count(")")
+    if not statement or open_ < 0 or (not open_ and statement.endswith(",")):
+        return ""
+    return ("out_of_sight" if statement.endswith(_GOES_ON) else "") + ")" * open_ + ";"
 
 
 def _same(one: str, other: str) -> bool:

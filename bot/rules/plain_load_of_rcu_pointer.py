@@ -129,7 +129,7 @@ ANY_SECTION = Example(
     bad=(LOADED, THROUGH),
     good=(OTHERWISE,),
     blind_spots=(ANY_SECTION,),
-    replaces=("rcu-primitive-dropped",),
+    replaces=("rcu-primitive-dropped", "publication-made-plain"),
 )
 def plain_load_of_rcu_pointer(code: Code) -> Iterator[Hit]:
     """A reader follows an RCU pointer that it loaded with a plain assignment."""

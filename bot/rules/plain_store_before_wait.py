@@ -120,7 +120,8 @@ def plain_store_before_wait(code: Code) -> Iterator[Hit]:
             wait = next((fact for fact in waits if fact.step in behind), None)
             freed = _freed(steps, flow.after(wait.step), old.name) if wait else None
             if wait is not None and freed is not None:
-                yield _warning(function, (old, step), wait, freed)
+                key = code.facts.structs.resolve(step.name, function.variables, function.aliases)
+                yield _warning(function, (old, step), wait, freed, str(key) if key.known else step.name)
                 break
 
 
@@ -137,12 +138,12 @@ def _freed(steps: tuple[Step, ...], behind: Iterator[int], old: str) -> Step | N
     return next((step for step in calls if old in step.args and _FREES.search(step.name)), None)
 
 
-def _warning(function: Function, stored: tuple[Step, Step], wait: Fact, freed: Step) -> Hit:
+def _warning(function: Function, stored: tuple[Step, Step], wait: Fact, freed: Step, subject: str) -> Hit:
     old, store = stored
     return hit_at(
         function,
         store,
-        store.name,
+        subject,
         f"{store.name} is stored plainly; {wait.name}() waits for those who read it",
         (
             step_evidence(Role.NOTE, function, old),

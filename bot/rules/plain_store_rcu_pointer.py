@@ -101,6 +101,7 @@ BOOT = Example(
     bad=(MAP,),
     good=(SETTLED,),
     blind_spots=(BOOT,),
+    replaces=("publication-made-plain",),
 )
 def plain_store_rcu_pointer(code: Code) -> Iterator[Hit]:
     """A pointer that RCU readers follow is set with a plain assignment."""

@@ -114,7 +114,7 @@ NOT_SHARED = Example(
     bad=(STORE, LOAD),
     good=(NO_READERS_LEFT,),
     blind_spots=(NOT_SHARED,),
-    replaces=("plain-store-rcu-pointer", "plain-load-of-rcu-pointer", "plain-store-before-wait"),
+    replaces=("plain-store-before-wait",),
     hunk_proves=True,
 )
 def publication_made_plain(code: Code) -> Iterator[Hit]:
@@ -131,7 +131,8 @@ def publication_made_plain(code: Code) -> Iterator[Hit]:
                 continue
             if lost.name not in _PUBLISHERS and held_by_caller(code.facts, function):
                 continue
-            yield _warning(before, function, number, lost, place)
+            key = code.facts.structs.resolve(place, function.variables, function.aliases)
+            yield _warning(before, function, number, lost, str(key) if key.known else place)
 
 
 def _made_plain(before: Function, after: Function) -> Iterator[tuple[int, Step]]:

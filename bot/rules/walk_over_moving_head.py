@@ -162,9 +162,14 @@ def _sets(function: Function) -> Iterator[Step]:
             yield step
 
 
+def _at_file_scope(code: Code, name: str) -> bool:
+    found = re.compile(rf"^(?:static |extern )?struct list_head (?:__rcu )?\*{re.escape(name)}\b", re.MULTILINE)
+    return any(name in image.text and found.search(image.text) for image in code.facts.world.images)
+
+
 def _same(code: Code, function: Function, head: str, setter: Function, step: Step) -> bool:
     if head.isidentifier():
-        return step.name == head and head not in setter.parameters
+        return step.name == head and _at_file_scope(code, head)
     key = code.facts.structs.resolve(head, function.variables, function.aliases)
     other = code.facts.structs.resolve(step.name, setter.variables, setter.aliases)
     return key.known and key.owner != LOCAL and key == other

@@ -56,6 +56,15 @@ CLAIMS: dict[str, frozenset[str]] = {
             "splice-or-move-on-rculist",
         }
     ),
+    "P4": frozenset(
+        {
+            "plain-load-of-rcu-pointer",
+            "plain-store-before-wait",
+            "plain-store-rcu-pointer",
+            "publication-made-plain",
+            "walk-over-moving-head",
+        }
+    ),
     "P5": frozenset(
         {
             "sleep-in-reader",
@@ -67,7 +76,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "callback-lock-not-bh-safe",
         }
     ),
-    "P6": frozenset({"unbalanced-read-lock", "srcu-index-misuse", "nested-vcpu-srcu"}),
+    "P6": frozenset({"unbalanced-read-lock", "read-lock-on-one-side", "srcu-index-misuse", "nested-vcpu-srcu"}),
     "P7": frozenset(
         {
             "get-instead-of-tryget",

@@ -303,3 +303,17 @@ def test_a_hunk_that_starts_at_the_brace_opens_the_function_of_its_header() -> N
     source = parse(text)
     assert not source.root.has_error, text
     assert [source.text(node).startswith("void *hub_find(") for node in functions(source)] == [True]
+
+
+def test_a_hunk_that_breaks_off_in_a_statement_stays_readable() -> None:
+    for line in ("\tret = one(a) &&", "\tif (one(a,", "\tshow(a, b,", "\tif (one(a))"):
+        first = Hunk(10, 2, 10, 3, "int walk(struct table *t)", ("+\tadded();", " \tstep();", f" {line}"))
+        text = text_at(worlds([(FileDiff("a.c", "a.c", hunks=(first,)),)], Base()), 1, "a.c")
+        assert not parse(text).root.has_error, text
+
+
+def test_a_hunk_that_breaks_into_a_statement_stays_readable() -> None:
+    for line in ("\t\tb, c);", "\t    two(b))", "\t    && two(b));", "\t    two(b)) {"):
+        closing = ("\t\tstep();", "\t}") if line.endswith("{") else ("\tstep();",)
+        text = fragment("int walk(struct table *t)", line, *closing)
+        assert not parse(text).root.has_error, text
