@@ -24,6 +24,7 @@ from bot.code.vocabulary import (
     wait_of,
 )
 
+BY_NAME = "tears down the owner of the list; its callers are not in sight"  # the weakest excuse
 _DEFER_NAME = re.compile(
     r"(_rcu|_rcu_mightsleep|call_s?rcu|free_rcu|_deferred|_delayed|_in_rcu)$|queue_work|schedule_work"
 )
@@ -253,7 +254,7 @@ class Lifetime:
             _FREEING_NAME.search(function.name) and owners & self._freed_in(function)
         )
         if ends and owners and not self.code.callers(function):
-            return "tears down the owner of the list; its callers are not in sight"
+            return BY_NAME
         return ""
 
     def _handed(self, function: Function) -> frozenset[str]:

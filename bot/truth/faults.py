@@ -35,6 +35,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "reuse-node-before-grace-period",
             "self-delete-while-rcu-iterating",
             "subobject-freed-early",
+            "teardown-frees-at-once",
             "wait-taken-out",
         }
     ),
