@@ -37,18 +37,21 @@ from config.settings import Feed, Settings
 from config.settings import Slack as SlackSettings
 from handlers.asked import asked
 from handlers.delivery_due import delivery_due, interrupted
+from handlers.digest_due import digest_due
 from handlers.doors import Doors
 from handlers.feed_read import Heard, feed_read
 from handlers.link_shared import link_shared
 from handlers.mail_arrived import Arrival
 from handlers.pace import Pace
-from handlers.policy import Place, Policy
+from handlers.policy import Maintainers, Place, Policy
 from handlers.poll_due import poll_due
 from handlers.previewed import Said, UnknownChannelError, previewed
 from handlers.series_settled import series_settled
+from handlers.thread_stirred import thread_stirred
 
 LOG = structlog.get_logger("gracewatch")
 _LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
+_MINUTE = timedelta(minutes=1)
 _DRAIN_SECONDS = 10.0
 _REPAIR_SECONDS = 60.0  # how often a chat that does not let us in is tried again
 
@@ -127,6 +130,8 @@ class App:
         self.policy = Policy(
             tuple(Place(chat.name, channel, bar) for chat, channel in told),
             bar,
+            frozenset(settings.review.pinned),
+            tuple(Maintainers(one.channel, one.people, one.groups) for one in settings.maintainers),
             operators=operators(settings, [chat for chat, _ in told]),
             patience=settings.operators.patience,
         )
@@ -186,6 +191,12 @@ class App:
         async def settled() -> None:
             await series_settled(self.store, clock, self.review, self.policy, self.figures, going_on)
 
+        async def stirred() -> None:
+            await thread_stirred(self.store, clock, self.policy, going_on)
+
+        async def digest() -> None:
+            await digest_due(self.store, clock, self.policy)
+
         async def deliver() -> None:
             await delivery_due(self.store, clock, self.chats, self.figures, self.pace, going_on)
 
@@ -198,6 +209,8 @@ class App:
         for feed in self.settings.feeds:
             poller(feed)
         clock.every(_LOOK, "review", settled)
+        clock.every(_LOOK, "stirred", stirred)
+        clock.every(_MINUTE, "digest", digest)
         clock.every(_LOOK, "deliver", deliver)
 
     async def _poll(self, setting: Feed, clock: WallClock) -> None:
@@ -253,7 +266,17 @@ class App:
 
     def doors(self) -> Doors:
         feeds = frozenset(feed.name for feed in self.settings.feeds)
-        return Doors(self.store, rules, self.review, self.about, self.archive, preview=self._preview, feeds=feeds)
+        return Doors(
+            self.store,
+            rules,
+            self.review,
+            self.about,
+            self.archive,
+            preview=self._preview,
+            feeds=feeds,
+            policy=self.policy,
+            members=self._members,
+        )
 
     async def _preview(self, channel: str, span: timedelta) -> tuple[Said, ...]:
         """What a channel would have been told in the last days.  Raises UnknownChannelError."""
@@ -264,6 +287,9 @@ class App:
             return await previewed(self.store, scratch, self.review, place, now - span, now, pinned=self.policy.pinned)
         finally:
             await scratch.close()
+
+    async def _members(self, chat: str, group: str) -> frozenset[str]:
+        return await self.chats[chat].members(group) if chat in self.chats else frozenset()
 
     def about(self) -> Sequence[tuple[str, str]]:
         """What runs here, for ``status`` and the log."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -38,65 +34,9 @@ from config.layers import (
     surroundings,
     written,
 )
+from config.values import ArchiveAddress, Contact, Duration, HttpsAddress, Word, duration
 
 __all__ = ["Reference", "Settings", "SettingsError", "duration", "load", "reference"]
-
-
-def _duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    parts = re.fullmatch(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", value.strip())
-    if not value.strip() or parts is None:
-        raise ValueError('write a duration as "45s", "5m", "1h30m" or "2d"')
-    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def duration(text: str) -> timedelta:
-    """The time that "45s", "1h30m" or "7d" says.  Raises ValueError, with what to write."""
-    found = _duration(text)
-    if not isinstance(found, timedelta) or not found:
-        raise ValueError('write a duration as "45s", "5m", "1h30m" or "2d"')
-    return found
-
-
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or "")):
-        return value.rstrip("/") + "/"
-    raise ValueError("write an https:// address; plain http:// is for a test server on this machine only")
-
-
-def _place(value: str) -> str:
-    """The address of a list on the web or of a newsgroup, "" for none."""
-    parts = urlsplit(value)
-    if parts.username or parts.password:
-        raise ValueError("an archive is read without a password; take it out of the address")
-    if parts.scheme in {"nntp", "nntps"} and parts.hostname:
-        return value
-    if parts.scheme in {"", "http", "https"}:
-        return _address(value) if value else ""
-    raise ValueError("write https://host/list/ or nntps://host/group")
-
-
-def _contact(value: str) -> str:
-    if not value.isascii() or not value.isprintable() or set(value) & set("()<>\\"):
-        raise ValueError("write your mail address, or the address of a page about you, in plain letters")
-    return value
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-HttpsAddress: TypeAlias = Annotated[str, BeforeValidator(_address)]
-ArchiveAddress: TypeAlias = Annotated[str, AfterValidator(_place)]
-Contact: TypeAlias = Annotated[str, Field(max_length=200), AfterValidator(_contact)]
-Word: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Section(BaseModel):
@@ -180,6 +120,17 @@ class Review(Section):
     """The lowest level that is told in chat."""
     confidence: float = Field(ge=0, le=1)
     """The lowest confidence that is told in chat, 0 to 1."""
+    pinned: tuple[str, ...]
+    """Rules that go on speaking in threads, however often people find them wrong."""
+
+
+class Maintainers(Section):
+    channel: str
+    """The channel that they decide for, as commands come from it: `#name`, or a channel id; `*`: every channel."""
+    people: tuple[str, ...] = ()
+    """The ids of people, as the chat calls them: `U024BE7LH`."""
+    groups: tuple[str, ...] = ()
+    """The ids of the chat's user groups: `S0614TZR7`."""
 
 
 class Console(Section):
@@ -254,6 +205,8 @@ class Settings(BaseSettings):
 
     feeds: tuple[Feed, ...]
     """Where mail comes from; none: the example that comes with gracewatch."""
+    maintainers: tuple[Maintainers, ...]
+    """Who decides what a channel is told; everyone may read and judge."""
     state: State
     store: StoreSettings
     tree: Tree
@@ -360,9 +313,10 @@ def reference() -> Iterator[Reference]:
     """Every key that can be set, in the order of this file."""
     defaults = shipped("default.toml").table
     for section, field in Settings.model_fields.items():
-        inner: Any = Feed if section == "feeds" else field.annotation
+        listed = get_origin(field.annotation) is tuple
+        inner: Any = get_args(field.annotation)[0] if listed else field.annotation
         for name, leaf in inner.model_fields.items():
-            key = f"feeds[].{name}" if inner is Feed else f"{section}.{name}"
+            key = f"{section}[].{name}" if listed else f"{section}.{name}"
             default = look(defaults, (section, name)) if leaf.is_required() else leaf.default
             yield Reference(key, _type(leaf.annotation), _shown(default), (leaf.description or "").replace("\n", " "))
 
@@ -372,7 +326,7 @@ def _shown(default: object) -> str:
         return "true" if default else "false"
     if isinstance(default, str):
         return f'"{default}"'
-    return "" if default is None else str(default)
+    return "" if default is None else str(list(default) if isinstance(default, tuple) else default)
 
 
 _TYPES: Mapping[Any, str] = {
@@ -382,6 +336,7 @@ _TYPES: Mapping[Any, str] = {
     bool: "true or false",
     Path: "path",
     Path | None: "path",
+    tuple[str, ...]: "list of texts",
     timedelta: "duration",
     SecretStr | None: "secret",
     Level: "error, warning or note",

@@ -136,7 +136,8 @@ async def _posted(delivery: Delivery, chat: Chat, thread: str) -> str:
         found = await chat.find(delivery.channel, delivery.key, thread=thread)
         if found:
             return found
-    return await chat.post(delivery.channel, delivery.page, thread=thread, delivery=delivery.key)
+    loud = delivery.broadcast and bool(thread)
+    return await chat.post(delivery.channel, delivery.page, thread=thread, delivery=delivery.key, broadcast=loud)
 
 
 def _failed(delivery: Delivery, clock: Clock, reason: str, retry_after: timedelta | None, *, final: bool) -> Delivery:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from bot.mail import patch as patches
 from bot.mail import series as assembly
 from bot.mail.parse import parse
-from bot.model import Message, Patch, RawMail, Series, Unreadable
+from bot.model import Message, Patch, RawMail, Series, SeriesState, Unreadable
 from bot.ports import Transaction
+from bot.report import merge
+from handlers.pull_merged import pull_merged
 
 
 class Arrival(enum.StrEnum):
@@ -55,6 +57,10 @@ async def mail_arrived(
     series = await _grown(transaction, letter, now, patience)
     if series is not None:
         await transaction.save_series(series)
+        if series.state is SeriesState.REVIEWED:
+            await transaction.stir(series.thread, now)
+    elif letter.message.sender.email == merge.TRACKER:
+        await pull_merged(transaction, letter.message, now)
     await transaction.add_message(letter.message, letter.raw, series.key if series else "")
     return Arrival.PATCH if letter.patch else Arrival.MESSAGE
 
@@ -67,10 +73,12 @@ async def _grown(transaction: Transaction, letter: Letter, now: datetime, patien
     """
     message = letter.message
     near = await transaction.series_of((message.id, *message.parents))
-    series = assembly.add(near, message, letter.patch, now, patience)
+    # What a robot says of a patch that was taken carries the patch, and is an answer all the same.
+    patch = None if near and merge.by_robot(message) else letter.patch
+    series = assembly.add(near, message, patch, now, patience)
     if series is None:
         return None
     same = await transaction.series(series.key)  # parts that came before the mail they hang below
     others = (*((same,) if same else ()), *await transaction.kin(series))
     kin = {found.key: found for found in others if all(found.key != one.key for one in near)}
-    return assembly.add((*near, *kin.values()), message, letter.patch, now, patience) if kin else series
+    return assembly.add((*near, *kin.values()), message, patch, now, patience) if kin else series

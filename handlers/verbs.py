@@ -30,8 +30,9 @@ def commands() -> tuple[Command, ...]:
 def held(stem: str, module: ModuleType) -> Command:
     """The command that a module of this name holds.  Raises TypeError when it holds none, or one of another name."""
     command = getattr(module, "COMMAND", None)
-    if not isinstance(command, Command) or command.name != stem:
-        raise TypeError(f"handlers/commands/{stem}.py must hold COMMAND, a Command called {stem!r}")
+    name = stem.replace("_", "-")
+    if not isinstance(command, Command) or command.name != name:
+        raise TypeError(f"handlers/commands/{stem}.py must hold COMMAND, a Command called {name!r}")
     return command
 
 

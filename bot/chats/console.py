@@ -35,7 +35,15 @@ class Console:
         self._width = width
         self._posted: set[tuple[str, str]] = set()
 
-    async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
+    async def post(
+        self,
+        channel: str,
+        page: Page,
+        *,
+        thread: str,
+        delivery: str,
+        broadcast: bool = False,  # noqa: ARG002  the port's
+    ) -> str:
         """Print a page.  The remote id depends on channel and delivery alone.  Raises ChatError."""
         indent = _INDENT if thread else ""
         self._print(channel if not thread else "", page, indent)
@@ -49,6 +57,10 @@ class Console:
         known = (channel, remote_id) in self._posted
         self._print(channel, Page(page.headline, "" if known else page.link, page.level, words), "~ ")
         self._posted.add((channel, remote_id))
+
+    async def members(self, group: str) -> frozenset[str]:  # noqa: ARG002  the port's
+        """A console has no groups."""
+        return frozenset()
 
     async def find(self, channel: str, delivery: str, *, thread: str) -> str | None:  # noqa: ARG002  the port's
         remote_id = _remote_id(channel, delivery)

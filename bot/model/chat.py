@@ -38,6 +38,15 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """Figures to draw, stacked, one column for each label: ``series`` are (name, a figure for each label)."""
+
+    title: str
+    labels: tuple[str, ...]
+    series: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """Something a person may do with a page.
 
@@ -61,6 +70,7 @@ class Page:
     level: Level | None = None
     parts: tuple[Text | Code | Fields, ...] = ()
     actions: tuple[Action, ...] = ()
+    chart: Chart | None = None  # said in words among the parts, too: a chat need not draw
 
 
 class DeliveryState(enum.StrEnum):

@@ -127,8 +127,10 @@ class Chat(Protocol):
     name: str
     pace: timedelta
 
-    async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
+    async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
         """Post a page, below ``thread`` (the remote id of its card) when that is not "", and return its remote id.
+
+        A channel "@id" is the private talk with a person.  With ``broadcast`` the channel sees a reply, too.
 
         ``delivery`` is the delivery's key; a chat that can attach it to the message does, so that ``find`` sees it.
         Raises ChatError.
@@ -144,6 +146,10 @@ class Chat(Protocol):
 
         Asked after a crash between the chat's yes and our note of it.  Raises ChatError.
         """
+        ...
+
+    async def members(self, group: str) -> frozenset[str]:
+        """The ids of the people in a group of this chat, none when it knows no such group.  Raises ChatError."""
         ...
 
     async def listen(self, answer: Answerer, linked: Linked | None = None) -> None:
@@ -258,6 +264,10 @@ class Transaction(Decisions, Protocol):
 
     async def threads_with_findings(self, since: datetime, limit: int) -> tuple[str, ...]:
         """Threads that came in since then and had findings in some version, the newest first."""
+        ...
+
+    async def reviewed_between(self, start: datetime, end: datetime, limit: int) -> tuple[tuple[Series, Review], ...]:
+        """Reviewed series whose ``settles_at`` is from ``start`` to before ``end``, the first to come first."""
         ...
 
     # outbox

@@ -54,6 +54,10 @@ class Decisions(Protocol):
         """How a channel wants to be told; None when nobody said so."""
         ...
 
+    async def all_habits(self) -> tuple[tuple[str, str, Habits], ...]:
+        """(chat, channel, habits) of every channel that has some."""
+        ...
+
     async def set_habits(self, chat: str, channel: str, habits: Habits) -> None: ...
 
     async def address_of(self, person: Person) -> str:

@@ -95,6 +95,12 @@ def reviewers(story: Story, findings: Iterable[Finding]) -> dict[str, Message]:
     return {name: message for name, message in found if message}
 
 
+def as_told(story: Story) -> dict[str, tuple[str, ...]]:
+    """All findings that any version had, as if each object had a message: for those who ask, and follow no channel."""
+    groups = warning.by_object(one.finding for one in standings(story).values())
+    return {f"{REPLY}{group[0].fingerprint}": tuple(one.fingerprint for one in group) for group in groups}
+
+
 def _why_quiet(review: Review, life: Life) -> str:
     if not review.findings:
         return "nothing found"

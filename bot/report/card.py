@@ -91,9 +91,9 @@ def raised_lines(findings: Iterable[Finding], raised: Mapping[str, Message]) -> 
 
 
 def merged_line(merge: Merge, life: Life) -> str:
-    """``Applied to next, thanks! (Sean) with 1 open (kvm.devices)``."""
-    left = f", with {len(life.open)} open ({_objects(life.open)})" if life.open else ", with nothing open"
-    return f"taken by {merge.who}: {merge.words}{left}"
+    """``merged with 1 open (kvm.devices): Sean, "Applied to next, thanks!"``."""
+    left = f" with {len(life.open)} open ({_objects(life.open)})" if life.open else ""
+    return f'merged{left}: {merge.who}, "{merge.words}"'
 
 
 def _objects(findings: Sequence[Finding]) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.calibration import SEEN
 from bot.model import Code, Context, Fields, Page, Text
+from bot.report.precision import Precision
 from bot.rule import Example, Rule
 
 
-def page(rule: Rule, *, whole: bool = False) -> Page:
-    """A rule's page.  A chat shows the first bad example and names the others; ``whole`` brings every example."""
+def page(rule: Rule, figures: Precision | None = None, *, whole: bool = False) -> Page:
+    """A rule's page.  A chat shows the first bad example and names the others; ``whole`` brings every example.
+
+    ``figures`` are what people found of its warnings.
+    """
     parts: list[Text | Code | Fields] = [
         Text(rule.summary),
         Text(rule.why),
@@ -21,6 +25,7 @@ def page(rule: Rule, *, whole: bool = False) -> Page:
                 ("confidence", f"{rule.confidence:g}"),
                 ("source", ", ".join(rule.sources)),
                 *((("in known changes", known),) if (known := _known(rule)) else ()),
+                *((("people found it", str(figures)),) if figures and figures.verdicts else ()),
             )
         ),
     ]
@@ -47,7 +52,14 @@ def _examples(words: str, examples: tuple[Example, ...], shown: int) -> Iterator
         yield Text(f"{words}{' also' if shown else ''}: {'; '.join(example.title for example in rest)}")
 
 
-def index(rules: tuple[Rule, ...]) -> Page:
-    """All rules with the fault that each looks for."""
-    pairs = tuple((rule.name, rule.summary) for rule in rules)
+def index(rules: tuple[Rule, ...], figures: Mapping[str, Precision] | None = None) -> Page:
+    """All rules with the fault that each looks for, and what people found of those that they judged."""
+    said = figures or {}
+    pairs = tuple((rule.name, rule.summary + _judged(said.get(rule.name))) for rule in rules)
     return Page(f"{len(rules)} rules", parts=(Fields(pairs), Text("explain RULE shows one of them", quiet=True)))
+
+
+def _judged(figures: Precision | None) -> str:
+    if figures is None or not figures.verdicts:
+        return ""
+    return f" [{figures}{'; in the digest alone' if figures.below_the_bar else ''}]"

@@ -44,7 +44,7 @@ def page(
     lines = (
         *_life(story, group, there),
         *_raised(group, raised or {}),
-        *([Text(f"Taken by {merge.who} with this open: {merge.words}")] if merge and there else []),
+        *([Text(f'Merged with this open: {merge.who}, "{merge.words}"')] if merge and there else []),
         *([said(verdict, chat)] if verdict else []),
     )
     calm = not there or (verdict is not None and verdict.verdict.dismisses)

@@ -11,16 +11,18 @@ from bot.report.text import one_line
 
 _TAKEN = re.compile(
     r"(?:I(?:'ve| have)? |All |Both |Series |Patch(?:es)? |Now |Thanks,? )?"
-    r"(?:applied|queued|merged|pushed|picked up|committed)(?:[,.!]| to | for | in | the | all | with |$)",
+    r"(?:applied|queued|merged|pushed|picked up|committed)"
+    r"(?:[,.!]| to | for | in | the | all | with | both | patch| \d| \(|$)",
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|if|once|when|after|before|should|could|can|will|would|please|doesn't|cannot)\b", re.IGNORECASE
+    r"\b(?:not|if|once|when|after|before|should|could|can|will|would|please|doesn't|cannot|locally)\b", re.IGNORECASE
 )
 _TIP = re.compile(r"\[tip: ?([A-Za-z0-9/_.-]{1,60})\]")
+_TIP_BOT = "tip-bot2@"
 TRACKER = "pr-tracker-bot@kernel.org"
 _TRACKED = re.compile(r"has been merged into ([A-Za-z0-9/_.-]{1,80}):\s{1,20}(https://\S{1,300})")
-_MOST_LINES = 60
+_MOST_LINES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Merge:
     who: str
     words: str
     message_id: str
+
+
+def by_robot(message: Message) -> bool:
+    """Does a robot tell in this mail that a patch was taken?"""
+    return message.sender.email.startswith(_TIP_BOT) or message.sender.email == TRACKER
 
 
 def of(versions: Iterable[Series]) -> Merge | None:
@@ -47,15 +54,17 @@ def _said(reply: Message, series: Series) -> Merge | None:
     if sender == TRACKER:
         found = _TRACKED.search(reply.body[:10_000])
         return Merge(who, f"merged into {found[1]}", reply.id) if found else None
-    if sender.startswith("tip-bot2@"):
+    if sender.startswith(_TIP_BOT):
         tip = _TIP.search(reply.subject.raw[:500])
         return Merge(who, f"merged into {tip[1]} of tip" if tip else "merged into tip", reply.id)
     if sender == series.author.email and not _by_the_book(reply):
         return None  # "I applied this locally"
+    begins = True  # a line in the middle of a paragraph may begin with any word
     for line in reply.body.split("\n")[:_MOST_LINES]:
         text = line.strip()[:300]
-        if text and not text.startswith((">", "On ")) and _TAKEN.match(text) and not _NOT.search(text):
+        if begins and _TAKEN.match(text) and not _NOT.search(text):
             return Merge(who, one_line(text, 80), reply.id)
+        begins = not text or text.startswith(">")
     return None
 
 

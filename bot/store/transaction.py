@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 
-from bot.model import DeliveryState, SeriesState
+from bot.model import DeliveryState, Review, Series, SeriesState
 from bot.store import schema
 from bot.store.feeds import Feeds
 from bot.store.mail import Mail
@@ -15,6 +17,18 @@ from bot.store.triage import Decisions
 
 class SqlTransaction(Mail, Tally, Outbox, Decisions, Feeds):
     """A Transaction of bot.ports.  Mail, series and cursors are gathered; ``flush`` writes them."""
+
+    async def reviewed_between(self, start: datetime, end: datetime, limit: int) -> tuple[tuple[Series, Review], ...]:
+        await self.flush()
+        table = schema.series.c
+        question = (
+            select(table.key)
+            .where(table.state == SeriesState.REVIEWED.value, table.settles_at >= start, table.settles_at < end)
+            .order_by(table.id)
+            .limit(limit)
+        )
+        pairs = [(await self.series(key), await self.review(key)) for (key,) in await self.rows(question)]
+        return tuple((series, review) for series, review in pairs if series and review)
 
     async def counts(self) -> dict[str, int]:
         await self.flush()

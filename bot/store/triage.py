@@ -108,6 +108,10 @@ class Decisions(Work):
         rows = await self.rows(select(table.habits).where(table.chat == chat, table.channel == channel))
         return loads(Habits, rows[0].habits) if rows else None
 
+    async def all_habits(self) -> tuple[tuple[str, str, Habits], ...]:
+        rows = await self.rows(select(schema.channels).order_by(schema.channels.c.chat, schema.channels.c.channel))
+        return tuple((row.chat, row.channel, loads(Habits, row.habits)) for row in rows)
+
     async def set_habits(self, chat: str, channel: str, habits: Habits) -> None:
         row = {"chat": chat, "channel": channel, "habits": dumps(habits)}
         await self.put(schema.channels, [row], ["chat", "channel"])

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from bot.model import Ask, Fields, Page, Reply, Text
-from bot.report import explain
+from bot.report import explain, precision
 from bot.rule import Rule
 from handlers.command import Command, UnclearError
 from handlers.doors import Doors
@@ -14,8 +14,11 @@ from handlers.doors import Doors
 
 async def answer(ask: Ask, doors: Doors) -> Reply:
     rules = {rule.name: rule for rule in doors.rules()}
+    async with doors.store.transaction() as transaction:
+        figures = precision.by_rule(await transaction.tallies())
     if ask.words:
-        return Reply(explain.page(_named(ask.words, rules)))
+        rule = _named(ask.words, rules)
+        return Reply(explain.page(rule, figures.get(rule.name)))
     if not ask.thread:
         raise UnclearError("Which rule? `explain RULE`; `rules` shows them all.")
     async with doors.store.transaction() as transaction:

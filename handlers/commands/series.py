@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from bot.model import Ask, Page, Reply, Review, Series, Text
+from bot.ports import Transaction
 from bot.report import links
 from bot.report.card import count
+from bot.report.filters import FilterError, parse
 from bot.report.text import one_line
 from handlers.command import Command, UnclearError
 from handlers.doors import Doors
 
 _SHOWN = 10
+_SEARCHED = 300
 
 
 async def answer(ask: Ask, doors: Doors) -> Reply:
@@ -18,7 +21,7 @@ async def answer(ask: Ask, doors: Doors) -> Reply:
             found = await transaction.versions(ask.thread)
             title = f"{count(len(found), 'version')} of this series"
         else:
-            found = await transaction.recent_series(_SHOWN, ask.words)
+            found = await _found(transaction, ask.words)
             title = f"The last series with {one_line(ask.words, 60)!r}" if ask.words else "The last series"
         reviews = [await transaction.review(series.key) for series in found]
     if not found:
@@ -26,6 +29,18 @@ async def answer(ask: Ask, doors: Doors) -> Reply:
         raise UnclearError(f"No series has {ask.words[:60]!r} in its title or author." if ask.words else "None so far.")
     lines = [_line(series, review) for series, review in zip(found, reviews, strict=True)]
     return Reply(Page(title, parts=tuple(Text(line) for line in lines)))
+
+
+async def _found(transaction: Transaction, words: str) -> tuple[Series, ...]:
+    """Words are looked for in title and author; with a field such as ``path:`` among them they are a filter."""
+    if ":" not in words:
+        return await transaction.recent_series(_SHOWN, words)
+    try:
+        filter_ = parse(words)
+    except FilterError as fault:
+        raise UnclearError(str(fault)) from fault
+    recent = await transaction.recent_series(_SEARCHED)
+    return tuple(one for one in recent if filter_.admits(one))[:_SHOWN]
 
 
 def _line(series: Series, review: Review | None) -> str:
@@ -39,9 +54,9 @@ def _line(series: Series, review: Review | None) -> str:
 
 COMMAND = Command(
     name="series",
-    usage="series [WORDS]",
+    usage="series [WORDS|FILTER]",
     summary="The last series, those with these words in title or author; in a thread, all its versions.",
-    examples=("series", "series vfio"),
+    examples=("series", "series vfio", "series list:kvm path:virt/kvm"),
     answer=answer,
     aliases=("recent", "versions", "find"),
 )

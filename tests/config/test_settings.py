@@ -173,7 +173,7 @@ def test_every_key_has_a_meaning_and_all_but_secrets_a_default() -> None:
     rows = list(reference())
     assert all(row.doc for row in rows)
     undefaulted = {row.key for row in rows if not row.default and row.type != "secret"}
-    assert undefaulted == {"feeds[].name", "feeds[].path"}
+    assert undefaulted == {"feeds[].name", "feeds[].path", "maintainers[].channel"}
 
 
 def test_default_toml_names_known_keys_only() -> None:

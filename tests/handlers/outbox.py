@@ -32,10 +32,10 @@ class Troubled(Console):
         self.deleted: list[str] = []  # channels whose next edited message is gone
         self.looked_up: list[str] = []
 
-    async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
+    async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
         if self.before:
             raise self.before.pop(0)
-        remote_id = await super().post(channel, page, thread=thread, delivery=delivery)
+        remote_id = await super().post(channel, page, thread=thread, delivery=delivery, broadcast=broadcast)
         if self.after:
             raise self.after.pop(0)
         return remote_id

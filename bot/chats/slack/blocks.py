@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
 
 from bot.chats.slack.buttons import buttons
-from bot.chats.slack.text import FENCE, escaped, pieces
+from bot.chats.slack.text import FENCE, escaped, named, pieces
 from bot.model import Code, Fields, Level, Page, Text
 from bot.report.text import one_line
 
@@ -83,11 +83,11 @@ def _blocks(page: Page) -> Iterator[Block]:
     yield _section(_headline(page))
     for part in page.parts:
         match part:
-            case Text(text, True):
+            case Text(text, True, people):
                 for piece in pieces(text, _FIELD):
-                    yield ContextBlock(elements=[_words(piece)])
-            case Text(text):
-                yield from (_section(piece) for piece in pieces(text, _SECTION))
+                    yield ContextBlock(elements=[_words(named(piece, people))])
+            case Text(text, _, people):
+                yield from (_section(named(piece, people)) for piece in pieces(text, _SECTION))
             case Code(text):
                 yield from (_section(f"{FENCE}\n{piece}\n{FENCE}") for piece in pieces(text, _SECTION))
             case Fields(pairs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from bot.chats.slack.conversation import Conversation
 from bot.chats.slack.ears import Ears
 from bot.chats.slack.errors import REFUSED_CONTENT, TRANSPORT_FAULTS, understood
 from bot.chats.slack.home import Home
+from bot.chats.slack.places import Places
 from bot.chats.slack.unfurl import Unfurl
 from bot.model import Page
 from bot.ports import Answerer, Cause, ChatError, Linked
@@ -30,7 +30,6 @@ from bot.ports import Answerer, Cause, ChatError, Linked
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 
-_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]+")
 _EVENT_TYPE = "gracewatch_delivery"
 _PAGE = 200
 _MOST_PAGES = 10
@@ -64,16 +63,16 @@ class Slack:
         self._answering = AsyncWebClient(token=bot_token, base_url=api_url, retry_handlers=[patient])
         self._connection = connection
         self._channels = tuple(channels)
-        self._ids: dict[str, str] = {}
+        self._places = Places(self._client)
 
     # -------------------------------------------------------------------------------------------- speaking
 
-    async def post(self, channel: str, page: Page, *, thread: str, delivery: str) -> str:
+    async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
         """Method chat.postMessage, with the delivery's key in the message's metadata.  Raises ChatError."""
         shown = rendered(page)
         try:
-            place = await self._id(channel)
-            said = await self._post(place, shown, thread, delivery)
+            place = await self._places.id(channel)
+            said = await self._post(place, shown, thread, delivery, broadcast=broadcast)
             if thread and said["message"].get("thread_ts") != thread:
                 # Slack posts a reply to a deleted card into the channel, without a word.
                 await self._client.chat_delete(channel=place, ts=str(said["ts"]))
@@ -85,14 +84,15 @@ class Slack:
     def _refused(self, fault: Exception, channel: str) -> ChatError:
         reason = understood(fault, channel)
         if reason.cause is Cause.CHANNEL:
-            self._ids.pop(channel, None)  # another channel may have its name by the next time
+            self._places.forget(channel)  # another channel may have its name by the next time
         return reason
 
-    async def _post(self, place: str, shown: Rendered, thread: str, delivery: str) -> Any:
+    async def _post(self, place: str, shown: Rendered, thread: str, delivery: str, *, broadcast: bool) -> Any:
         words: dict[str, Any] = {
             "channel": place,
             "text": shown.text,
             "thread_ts": thread or None,
+            "reply_broadcast": True if thread and broadcast else None,
             "metadata": {"event_type": _EVENT_TYPE, "event_payload": {"delivery": delivery}},
             "unfurl_links": False,
             "unfurl_media": False,
@@ -113,7 +113,7 @@ class Slack:
         shown = rendered(page)
         try:
             await self._client.chat_update(
-                channel=await self._id(channel),
+                channel=await self._places.id(channel),
                 ts=remote_id,
                 text=shown.text,
                 blocks=shown.blocks,
@@ -126,7 +126,7 @@ class Slack:
     async def find(self, channel: str, delivery: str, *, thread: str) -> str | None:
         """Look through the channel's newest messages, or the thread's, for the delivery's key.  Raises ChatError."""
         try:
-            place = await self._id(channel)
+            place = await self._places.id(channel)
             async for message in self._messages(place, thread):
                 metadata = message.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
@@ -159,27 +159,9 @@ class Slack:
             if not cursor:
                 return
 
-    async def _id(self, channel: str) -> str:
-        """The id of a channel (method conversations.list).  Raises ChatError when there is none of this name."""
-        if _CHANNEL_ID.fullmatch(channel):
-            return channel
-        if channel not in self._ids:
-            self._ids[channel] = await self._looked_up(channel)
-        return self._ids[channel]
-
-    async def _looked_up(self, channel: str) -> str:
-        cursor = ""
-        while True:
-            answer = await self._client.conversations_list(
-                types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor or None
-            )
-            for known in answer.get("channels") or ():
-                if known.get("name") == channel.removeprefix("#"):
-                    return str(known["id"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
-            if not cursor:
-                cure = "check its name in the settings; a private channel needs the bot invited: /invite @gracewatch"
-                raise ChatError(f"Slack has no channel {channel} that the bot can see; {cure}", cause=Cause.CHANNEL)
+    async def members(self, group: str) -> frozenset[str]:
+        """The people of a user group.  Raises ChatError."""
+        return await self._places.members(group)
 
     # ------------------------------------------------------------------------------------------- listening
 
@@ -228,7 +210,7 @@ class Slack:
             me = await self._client.auth_test()
             await self._connection.trial(self._client)
             for channel in self._channels:
-                await self._id(channel)
+                await self._places.id(channel)
         except TRANSPORT_FAULTS as fault:
             raise understood(fault, "the trial") from fault
         return f"{me.get('user')} in {me.get('team')}"
@@ -238,7 +220,7 @@ class Slack:
         await self._find_channels()
         me = await self._client.auth_test()
         app = self._app(me)
-        talk = Conversation(self._answering, answer, self._name_of)
+        talk = Conversation(self._answering, answer, self._places.name_of)
         home = Home(self._answering, talk)
         Ears(talk, str(me["user_id"])).attach(app)
         Clicks(self._answering, talk, home).attach(app)
@@ -266,12 +248,9 @@ class Slack:
     async def _find_channels(self) -> None:
         for channel in self._channels:
             try:
-                await self._id(channel)
+                await self._places.id(channel)
             except ChatError as fault:
                 log.warning("slack.no_channel", reason=str(fault))  # commands work all the same
-
-    def _name_of(self, place: str) -> str:
-        return next((name for name, known in self._ids.items() if known == place), place)
 
     def healthy(self) -> bool:
         """Whether people can be heard."""

@@ -46,12 +46,18 @@ class Conversation:
             return None
         self._under_way.add(same)
         try:
-            return await self._answer(replace(ask, channel=self._names(ask.channel) if ask.channel else ""))
+            return await self._answer(replace(ask, channel=self._channel(ask)))
         except Exception:
             log.exception("asked.failed", words=harmless(ask.words[:200]))
             return Reply(Page("That went wrong here; the reason is in the log of gracewatch."))
         finally:
             self._under_way.discard(same)
+
+    def _channel(self, ask: Ask) -> str:
+        """How we call a channel: by its name in the settings, a private talk by the person, App Home not at all."""
+        if ask.channel.startswith("D"):
+            return f"@{ask.who}"
+        return self._names(ask.channel) if ask.channel else ""
 
     def there(self, channel: str, user: str, thread: str, beneath: str = "") -> Say:
         """Says an answer in a thread: to this person alone, or to all, then at least ``beneath`` a message."""

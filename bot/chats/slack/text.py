@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot.report.text import harmless
 
 FENCE = "```"
 _APART = "\u200b"  # zero-width space: splits what Slack would otherwise read as one sign
 _PING = re.compile(r"@(?=here|channel|everyone|group)", re.IGNORECASE)
+_PERSON = re.compile(r"[UW][A-Z0-9]{1,20}")
 _LINK = re.compile(r"<(?:mailto:[^<>|]*\|(?P<mail>[^<>|]*)|(?P<url>https?://[^<>|]*)(?:\|[^<>|]*)?)>")
 
 
@@ -57,3 +58,11 @@ def _parts(whole: str, limit: int) -> Iterator[str]:
         yield whole[:cut]
         whole = whole[cut:]
     yield whole
+
+
+def named(text: str, people: Sequence[str]) -> str:
+    """Escaped text in which "@U024BE7LH" is shown by name, for these people alone: nobody else is to be pinged."""
+    for person in people:
+        if _PERSON.fullmatch(person):
+            text = re.sub(rf"@{person}\b", f"<@{person}>", text)
+    return text
