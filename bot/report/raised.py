@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from bot.model import Finding, Message, Series
 
 _MOST_LINES = 2000
+_SHORT = 8  # letters; a quoted brace says nothing
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 # A remark that uses none of these speaks of something else, whatever it quotes.
 _OF_RCU = frozenset(
@@ -39,11 +40,9 @@ def _raises(reply: Message, finding: Finding) -> bool:
     words = {word.lower() for line in said for word in _WORDS.findall(line)}
     if not words & (_OF_RCU | _primitives(finding)):
         return False
-    names = {finding.function.lower(), *_names(finding.subject)} - {""}
-    code = {_tight(item.code) for item in finding.evidence if item.line and len(_tight(item.code)) > 8}
-    quotes = bool(code & {_tight(line) for line in quoted})
+    code = {_tight(item.code) for item in finding.evidence if item.line and len(_tight(item.code)) > _SHORT}
     # Code that no patch touches cannot be quoted from one: naming its function is as good.
-    return (quotes and bool(words & (names | _primitives(finding) | _OF_RCU))) or finding.function.lower() in words
+    return finding.function.lower() in words or bool(code & {_tight(line) for line in quoted})
 
 
 def _parted(body: str) -> tuple[list[str], list[str]]:
@@ -64,10 +63,6 @@ def _parted(body: str) -> tuple[list[str], list[str]]:
 def _primitives(finding: Finding) -> set[str]:
     """The calls that the first line of the warning names: "list_del() on …"."""
     return {word.lower() for word in re.findall(r"([A-Za-z_][A-Za-z0-9_]{2,80})\(\)", finding.text[:400])}
-
-
-def _names(subject: str) -> set[str]:
-    return {word.lower() for word in _WORDS.findall(subject[:200]) if len(word) > 4}
 
 
 def _tight(code: str) -> str:

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 _SPAN = re.compile(r"(\d{1,4})\s?(h|hours?|d|days?|w|weeks?|months?|y|years?)", re.IGNORECASE)
-_FOR = re.compile(r"(?:^|\s)for\s(.{1,20})$", re.IGNORECASE)
 _DAYS = {"h": 1 / 24, "d": 1, "w": 7, "m": 30, "y": 365}
 LONGEST = timedelta(days=3650)
 
@@ -21,8 +20,6 @@ def span(text: str) -> timedelta | None:
 
 def parted(words: str) -> tuple[str, timedelta | None]:
     """``x for 7d`` as ``x`` and seven days; words without such an end as they are."""
-    found = _FOR.search(words[-40:])
-    length = span(found[1]) if found else None
-    if found is None or length is None:
-        return words, None
-    return words[: len(words) - len(found[0])].strip(), length
+    at = f" {words.lower()}".rfind(" for ")
+    length = span(words[at + 4 :]) if at >= 0 else None
+    return (words[:at].strip(), length) if length else (words, None)

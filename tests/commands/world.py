@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.catalog import rules
@@ -16,9 +17,19 @@ from bot.review import review as reviewed
 from bot.store import SqlStore
 from handlers.asked import asked
 from handlers.doors import Doors
+from handlers.policy import Maintainers, Place, Policy
 from tests.report.making import RELEASE, review, series, story
 
 CHANNEL, CARD, REPLY = "#kvm", "1700000000.000100", "1700000000.000200"
+
+
+NOW = datetime(2026, 3, 4, 15, tzinfo=UTC)
+BOSS, DEPUTY = "U9", "U8"
+POLICY = Policy((Place("slack", CHANNEL),), maintainers=(Maintainers(CHANNEL, (BOSS,), ("S1",)),))
+
+
+async def _members(chat: str, group: str) -> frozenset[str]:
+    return frozenset({DEPUTY}) if (chat, group) == ("slack", "S1") else frozenset()
 
 
 @dataclass
@@ -26,13 +37,22 @@ class Bot:
     store: SqlStore
     doors: Doors
 
-    async def hear(self, words: str, *, place: str = "", addressed: bool = True, event: str = "") -> Reply | None:
-        ask = Ask("slack", CHANNEL, "U1", words, place=place, addressed=addressed, event=event)
+    async def hear(
+        self,
+        words: str,
+        *,
+        place: str = "",
+        addressed: bool = True,
+        event: str = "",
+        who: str = "U1",
+        channel: str = CHANNEL,
+    ) -> Reply | None:
+        ask = Ask("slack", channel, who, words, place=place, addressed=addressed, event=event)
         return await asked(ask, self.doors)
 
-    async def say(self, words: str, *, place: str = "") -> str:
+    async def say(self, words: str, *, place: str = "", who: str = "U1", channel: str = CHANNEL) -> str:
         """The answer as text on one line."""
-        reply = await self.hear(words, place=place)
+        reply = await self.hear(words, place=place, who=who, channel=channel)
         assert reply is not None
         return " ".join(render(reply.page, 500).split())
 
@@ -47,7 +67,8 @@ async def bot(folder: Path) -> AsyncIterator[Bot]:
         async def look(series: Series) -> Review:
             return reviewed(series, Base())
 
-        yield Bot(store, Doors(store, rules, look, about=lambda: (("version", "0.1.0"), ("feeds", "kvm"))))
+        about = (("version", "0.1.0"), ("feeds", "kvm"))
+        yield Bot(store, Doors(store, rules, look, lambda: about, policy=POLICY, now=lambda: NOW, members=_members))
     finally:
         await store.close()
 
