@@ -19,6 +19,7 @@ import structlog
 
 from bot.catalog import rules
 from bot.chats.console import Console
+from bot.chats.matrix import Matrix
 from bot.chats.slack import Http, Slack, Socket
 from bot.clock import WallClock
 from bot.feeds.detect import Web, feed_at, feed_for
@@ -66,6 +67,10 @@ def chats(settings: Settings, out: TextIO) -> tuple[tuple[Chat, str], ...]:
         token = slack.bot_token.get_secret_value()
         named = tuple(name for name in (slack.channel, settings.operators.channel) if name)
         found.append((Slack(token, connection, channels=named, api_url=slack.api_url), slack.channel))
+    matrix = settings.matrix
+    if matrix.access_token:
+        token = matrix.access_token.get_secret_value()
+        found.append((Matrix(matrix.homeserver, token, channels=(matrix.channel,)), matrix.channel))
     return tuple(found)
 
 

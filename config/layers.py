@@ -17,7 +17,12 @@ Key: TypeAlias = tuple[str | int, ...]
 
 HERE = Path(__file__).parent
 PREFIX = "GRACEWATCH_"
-SECRETS = {("slack", name): f"SLACK_{name.upper()}" for name in ("bot_token", "app_token", "signing_secret")}
+SECRETS = {
+    ("slack", "bot_token"): "SLACK_BOT_TOKEN",
+    ("slack", "app_token"): "SLACK_APP_TOKEN",
+    ("slack", "signing_secret"): "SLACK_SIGNING_SECRET",
+    ("matrix", "access_token"): "MATRIX_ACCESS_TOKEN",
+}
 # A Kubernetes service that is called gracewatch puts these into every container beside it; they are not ours.
 NOT_OURS = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT")
 

@@ -34,7 +34,7 @@ from config.layers import (
     surroundings,
     written,
 )
-from config.values import ArchiveAddress, Contact, Duration, HttpsAddress, Word, duration
+from config.values import ArchiveAddress, Contact, Duration, HttpsAddress, ServerAddress, Word, duration
 
 __all__ = ["Reference", "Settings", "SettingsError", "duration", "load", "reference"]
 
@@ -173,6 +173,22 @@ class Slack(Section):
         return self.bot_token is not None
 
 
+class Matrix(Section):
+    channel: str
+    """Where cards and warnings go, as `#name:server` or a room id; invite the bot there. The room must not be
+    encrypted."""
+    homeserver: ServerAddress
+    """The address of the server that the bot has its account on, such as `https://matrix.example.org`."""
+    access_token: SecretStr | None = None
+    """The bot's access token, from `MATRIX_ACCESS_TOKEN` or `MATRIX_ACCESS_TOKEN_FILE`; with it Matrix is on."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Matrix:
+        if self.access_token and not (self.homeserver and self.channel):
+            raise ValueError("with an access token, matrix.homeserver and matrix.channel are wanted, too")
+        return self
+
+
 class Health(Section):
     enabled: bool
     """Serve /healthz, /readyz and /metrics."""
@@ -215,6 +231,7 @@ class Settings(BaseSettings):
     review: Review
     console: Console
     slack: Slack
+    matrix: Matrix
     operators: Operators
     health: Health
     log: Log
@@ -282,7 +299,7 @@ def _sentence(error: ErrorDetails, layers: Sequence[Layer]) -> str:
         return f"{where}: no such key{_nearest(key)}"
     value = look(merged(layers), key)
     # Where passwords and tokens are, and addresses that somebody put a password into.
-    hidden = value is None or key[:1] in {("store",), ("slack",)} or "@" in str(value)
+    hidden = value is None or key[:1] in {("store",), ("slack",), ("matrix",)} or "@" in str(value)
     said = "" if hidden else f" (it is {_short(value)})"
     cure = error["msg"].removeprefix("Value error, ")
     return f"{where}{said}: {cure[:1].lower()}{cure[1:]}"

@@ -48,6 +48,11 @@ def _place(value: str) -> str:
     raise ValueError("write https://host/list/ or nntps://host/group")
 
 
+def _server(value: str) -> str:
+    """The address of a server, "" for none."""
+    return _address(value) if value else ""
+
+
 def _contact(value: str) -> str:
     if not value.isascii() or not value.isprintable() or set(value) & set("()<>\\"):
         raise ValueError("write your mail address, or the address of a page about you, in plain letters")
@@ -63,6 +68,7 @@ def _loopback(host: str) -> bool:
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 HttpsAddress: TypeAlias = Annotated[str, BeforeValidator(_address)]
+ServerAddress: TypeAlias = Annotated[str, AfterValidator(_server)]
 ArchiveAddress: TypeAlias = Annotated[str, AfterValidator(_place)]
 Contact: TypeAlias = Annotated[str, Field(max_length=200), AfterValidator(_contact)]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from bot.app import chats, source
+from bot.chats.matrix import Matrix
 from bot.chats.slack import Slack
 from bot.model import Unreadable, Wanted
 from bot.ports import ChatError, FeedError, StoreError, TreeError
@@ -50,6 +51,7 @@ async def _trials(settings: Settings) -> AsyncIterator[tuple[str, str, bool]]:
     parts: list[tuple[str, Trial]] = [("database", _database), ("tree", _tree)]
     parts += [(f"feed {feed.name}", _feed_trial(feed)) for feed in settings.feeds]
     parts.append(("slack", _slack))
+    parts.append(("matrix", _matrix))
     for part, trial in parts:
         try:
             yield part, await asyncio.wait_for(trial(settings), _PATIENCE), True
@@ -114,3 +116,10 @@ async def _slack(settings: Settings) -> str:
     if slack is None:
         return "off: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN to post there"
     return f"{await slack.trial()}, posting in {settings.slack.channel}"
+
+
+async def _matrix(settings: Settings) -> str:
+    matrix = next((chat for chat, _ in chats(settings, sys.stdout) if isinstance(chat, Matrix)), None)
+    if matrix is None:
+        return "off: set MATRIX_ACCESS_TOKEN to post there"
+    return f"{await matrix.trial()}, posting in {settings.matrix.channel}"

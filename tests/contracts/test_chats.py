@@ -1,4 +1,4 @@
-"""What every chat keeps to, asked of the console and of Slack."""
+"""What every chat keeps to, asked of the console, of Slack and of Matrix."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.chats.console import Console
+from bot.chats.matrix import Matrix
 from bot.chats.slack import Slack, Socket
 from bot.model import Ask, Code, Fields, Level, Page, Reply, Text
 from bot.ports import Chat
+from tests.chats.matrix_server import matrix_room, needs_matrix
 from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, PATIENCE, needs_slack, slack_server
 
 PAGE = Page(
@@ -34,7 +36,9 @@ class Place:
     read: Callable[[], Awaitable[str]]
 
 
-@pytest.fixture(params=["console", pytest.param("slack", marks=needs_slack)])
+@pytest.fixture(
+    params=["console", pytest.param("slack", marks=needs_slack), pytest.param("matrix", marks=needs_matrix)]
+)
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "console":
         out = io.StringIO()
@@ -43,6 +47,14 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             return out.getvalue()
 
         yield Place(Console(out, lambda: 100), "kvm", printed)
+        return
+    if request.param == "matrix":
+        async with matrix_room(request.getfixturevalue("matrix_accounts")) as room:
+
+            async def seen() -> str:
+                return str(await room.bot_events())
+
+            yield Place(Matrix(room.address, room.bot_token, channels=(room.alias,)), room.alias, seen)
         return
     async with slack_server(tmp_path) as server:
 
