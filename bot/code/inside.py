@@ -82,9 +82,9 @@ def surely_meets(
             found[number] = deeper
     if not found:
         return None
-    # Could the function's end be reached with the wanted steps, and those that stop it, taken out of it?
+    # Could the function's end, or what stops it, be reached with the wanted steps taken out of it?
     met = {id(callee.flow.steps[number]) for number in found}
-    reached = {0, *callee.flow.after(0, lambda at: id(at) in met or stops(at))}
-    if any(not callee.flow.next[number] for number in reached):
+    reached = {0, *callee.flow.after(0, lambda at: id(at) in met)} - found.keys()
+    if any(not callee.flow.next[number] or stops(callee.flow.steps[number]) for number in reached):
         return None
     return next((found[number] for number in sorted(found) if callee.flow.previous[number] or number == 0), None)

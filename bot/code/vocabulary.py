@@ -319,6 +319,11 @@ SLEEPS = frozenset(
         "get_user_pages_fast", "clk_prepare", "clk_prepare_enable", "regulator_enable", "kmap", "blk_mq_freeze_queue",
         "kvfree_rcu_mightsleep", "kfree_rcu_mightsleep", "sysfs_create_group", "sysfs_remove_group",
         "device_register", "device_unregister", "device_add", "device_del", "request_module", "kmsg_dump_rewind_sleep",
+        "static_branch_inc", "static_branch_dec", "static_branch_enable", "static_branch_disable",
+        "static_key_slow_inc", "static_key_slow_dec", "static_key_enable", "static_key_disable",
+        "percpu_down_read", "mmput", "dput", "iput", "debugfs_remove", "proc_remove", "remove_proc_entry",
+        "misc_register", "misc_deregister", "dev_close", "unregister_netdev", "wait_on_bit", "wait_event_lock_irq",
+        "synchronize_rcu_tasks", "synchronize_rcu_tasks_trace", "srcu_barrier", "disable_work_sync",
         "mutex_lock_io", "kvm_io_bus_register_dev", "kvm_io_bus_unregister_dev", "nf_unregister_net_hook",
     }
 ) - {"del_timer_sync", "kmsg_dump_rewind_sleep", "cond_resched"}  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.code.callbacks import Queued, queued
-from bot.code.facts import Fact, FactKind, Function
-from bot.code.flow import StepKind
-from bot.code.inside import surely_meets
+from bot.code.facts import Fact, Function
+from bot.code.sleeping import always_sleeps, may_sleep, sleep_at
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit_at, rule, step_evidence
 
@@ -87,8 +86,39 @@ ALLOWED = Example(
 """,
 )
 
+DEEP = Example(
+    "what the callback calls sleeps on some way, two calls deep",
+    """\
+ static void table_release(struct table *t)
+ {
+ 	if (t->counted)
+ 		static_branch_dec(&tables_counted);
+ 	kvfree(t);
+ }
+
+ static void hub_release(struct hub *hub)
+ {
+ 	table_release(hub->table);
+ 	kfree(hub);
+ }
+
++static void hub_free_rcu(struct rcu_head *head)
++{
++	hub_release(container_of(head, struct hub, rcu)); // <-- warns
++}
++
+ static void hub_retire(struct hub *hub)
+ {
+ 	list_del_rcu(&hub->node);
+-	synchronize_rcu();
+-	hub_release(hub);
++	call_rcu(&hub->rcu, hub_free_rcu);
+ }
+""",
+)
+
 SOMETIMES = Example(
-    "a callee that sleeps on one way only",
+    "a callee that sleeps when it is told so by a variable",
     """\
 +static void gadget_free(struct gadget *g, bool wait)
 +{
@@ -99,7 +129,7 @@ SOMETIMES = Example(
 +
 +static void gadget_free_rcu(struct rcu_head *head)
 +{
-+	gadget_free(container_of(head, struct gadget, rcu), true);
++	gadget_free(container_of(head, struct gadget, rcu), may_wait);
 +}
 +
 +static void gadget_retire(struct gadget *g)
@@ -117,7 +147,7 @@ SOMETIMES = Example(
     why="""Callbacks run in softirq context, or with bottom halves off, one after the other: one that sleeps is a splat,
     and holds up all that wait behind it.""",
     instead="Use queue_rcu_work(), or let the callback queue work that sleeps.",
-    bad=(MUTEX, FLUSH),
+    bad=(MUTEX, FLUSH, DEEP),
     good=(ALLOWED,),
     blind_spots=(SOMETIMES,),
     hunk_proves=True,
@@ -131,20 +161,14 @@ def callback_blocks(code: Code) -> Iterator[Hit]:
             continue
         told.add(callback)
         for number, step in enumerate(callback.flow.steps):
-            sleep = _sleep(code, callback, number)
-            if sleep is None and step.kind is StepKind.CALL:
-                met = surely_meets(code.facts, callback, step, lambda f, n: _sleep(code, f, n) is not None)
-                sleep = _sleep(code, *met) if met else None
-            if sleep is not None:
-                yield _warning(place, callback, number, sleep)
+            sleep = sleep_at(code.facts, callback, number) or always_sleeps(code.facts, callback, step)
+            found = sleep or may_sleep(code.facts, callback, step)
+            if found is not None:
+                yield _warning(place, callback, number, found, None if sleep else 0.6)
                 break
 
 
-def _sleep(code: Code, function: Function, number: int) -> Fact | None:
-    return next((f for f in code.facts.facts(function) if f.kind is FactKind.SLEEP and f.step == number), None)
-
-
-def _warning(place: Queued, callback: Function, number: int, sleep: Fact) -> Hit:
+def _warning(place: Queued, callback: Function, number: int, sleep: Fact, confidence: float | None) -> Hit:
     step = callback.flow.steps[number]
     evidence: tuple[Evidence, ...] = (step_evidence(Role.NOTE, place.where, place.step),)
     if sleep.where is not callback:
@@ -157,4 +181,5 @@ def _warning(place: Queued, callback: Function, number: int, sleep: Fact) -> Hit
         (*evidence, sleep.evidence(Role.SLEEP)),
         question="Can this path run without sleeping?",
         cure="If not: queue_rcu_work(), or queue work from the callback.",
+        confidence=confidence,
     )

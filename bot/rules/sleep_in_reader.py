@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import StepKind
 from bot.code.sections import Lock, lock_of
-from bot.code.sleeping import NO_SLEEP, always_sleeps
+from bot.code.sleeping import NO_SLEEP, always_sleeps, may_sleep
 from bot.model import Evidence, Hit, Level, Role
 from bot.rule import Code, Example, hit, hit_at, rule, step_evidence
 
@@ -155,7 +155,7 @@ def sleep_in_reader(code: Code) -> Iterator[Hit]:
         for number, step in enumerate(function.flow.steps):
             if step.kind is not StepKind.CALL or not function.held[number].always(NO_SLEEP):
                 continue
-            sleep = always_sleeps(code.facts, function, step)
+            sleep = always_sleeps(code.facts, function, step) or may_sleep(code.facts, function, step)
             if sleep is not None:
                 yield _callee(function, number, sleep, function.held[number].always(NO_SLEEP)[0])
 
@@ -191,7 +191,7 @@ def _callee(function: Function, number: int, sleep: Fact, section: Lock) -> Hit:
         function,
         step,
         step.name,
-        f"{step.name}() sleeps in {sleep.name}(), inside an {section.kind} read-side section",
+        f"{step.name}() may sleep in {sleep.name}(), inside an {section.kind} read-side section",
         evidence,
         question="Can this path run without sleeping?",
         cure="If not: move the call out of the section, or take a reference and leave the section first.",
