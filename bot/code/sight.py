@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bot.code.callbacks import queued
 from bot.code.facts import FactKind
-from bot.code.flow import StepKind
+from bot.code.flow import Step, StepKind
 from bot.code.pieces import may_tell
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
+from bot.code.vocabulary import LOCK_CALLS, READ_SIDE, READS
 from bot.code.world import Worlds
 from bot.model import Known
 
@@ -116,14 +118,28 @@ class Sight:
         )
 
     def callees(self) -> tuple[str, ...]:
-        """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep."""
+        """Functions called by the functions in focus, whose bodies would tell whether they wait, free or sleep.
+
+        Those that updaters call come first, then those that run in a section, or in an RCU callback, of a changed one.
+        """
         facts = self.facts[-1].focused(self.focus)
-        names = {
-            step.name
-            for function in facts.in_focus
-            if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function))
-            for step in function.flow.steps
-            if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
-            if step.name not in facts.by_name
-        }
-        return tuple(sorted(names))
+        wanted: dict[str, None] = {}
+        for function in facts.in_focus:
+            if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function)):
+                wanted.update(dict.fromkeys(sorted({step.name for step in function.flow.steps if _named(step)})))
+        for function in facts.in_focus:
+            if self.focus.changed(function) and function.sections:
+                inside = (s for n, s in enumerate(function.flow.steps) if function.held[n].always(READ_SIDE))
+                wanted.update(dict.fromkeys(sorted({step.name for step in inside if _named(step)})))
+        for place in queued(facts):
+            callback = facts.defined(place.callback, place.where.path)
+            if callback is not None and self.focus.changed(callback):
+                wanted.update(dict.fromkeys(sorted({step.name for step in callback.flow.steps if _named(step)})))
+        return tuple(name for name in wanted if name not in facts.by_name)
+
+
+def _named(step: Step) -> bool:
+    """Whether a step calls something by a name that a file may define, and that is not known beforehand."""
+    if step.kind is not StepKind.CALL or not step.name.isidentifier() or not step.name.islower():
+        return False
+    return step.name not in LOCK_CALLS and step.name not in READS

@@ -68,6 +68,7 @@ CLAIMS: dict[str, frozenset[str]] = {
     ),
     "P5": frozenset(
         {
+            "call-drawn-into-section",
             "sleep-in-reader",
             "callback-blocks",
             "synchronize-in-atomic",
