@@ -13,7 +13,8 @@ INNER = "static void inner(struct hub *hub)\n{\n\tmutex_lock(&hub->lock);\n\tmut
 
 def sleeps(callee: str, call: str = "outer(hub)") -> tuple[bool, bool]:
     """Whether ``outer`` sleeps always, and perhaps."""
-    text = f"{INNER}static void outer(struct hub *hub, bool wait)\n{{\n{callee}\n}}\nvoid f(struct hub *hub)\n{{\n{call};\n}}\n"
+    outer = f"static void outer(struct hub *hub, bool wait)\n{{\n{callee}\n}}\n"
+    text = f"{INNER}{outer}void f(struct hub *hub)\n{{\n{call};\n}}\n"
     code = WorldFacts(World((Image("a.c", text),)))
     function = code.functions[-1]
     step = next(step for step in function.flow.steps if step.name == "outer")
