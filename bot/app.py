@@ -23,6 +23,7 @@ from bot.chats.matrix import Matrix
 from bot.chats.slack import Http, Slack, Socket
 from bot.clock import WallClock
 from bot.feeds.detect import Web, feed_at, feed_for
+from bot.feeds.mirror import list_of
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
@@ -83,22 +84,28 @@ def _connection(slack: SlackSettings) -> Socket | Http | None:
     return None
 
 
-def source(settings: Settings, feed: Feed) -> Source:
-    """The feed that a setting names.  Raises FeedError; blocks, as looking at a path does."""
+def source(settings: Settings, feed: Feed, *, keep: bool = True) -> Source:
+    """The feed that a setting names.  Raises FeedError; blocks, as looking at a path does.
+
+    What it mirrors is kept in the state folder, or else for one reading.
+    """
     if feed.url:
-        return feed_at(feed.url, Manners(settings.archive.contact), name=feed.name, backlog=feed.backlog)
+        manners, mirrors = Manners(settings.archive.contact), settings.state.folder / "mirrors"
+        return feed_at(
+            feed.url, manners, name=feed.name, kind=feed.kind, backlog=feed.backlog, mirrors=mirrors if keep else None
+        )
     return feed_for(feed.place, feed.name, feed.kind)
 
 
 def archive(settings: Settings) -> Threads:
     """Where threads are fetched from: the lists that are followed on the web, and then the archive of the settings."""
-    followed = [feed.url for feed in settings.feeds if feed.on_the_web]
+    followed = [list_of(feed.url)[0] for feed in settings.feeds if feed.on_the_web]
     return Threads([url for url in (*followed, settings.archive.url) if url], Manners(settings.archive.contact))
 
 
 def web(settings: Settings) -> Web:
     """What may be read over the network: the servers that the settings name."""
-    homes = [url for url in (*(feed.url for feed in settings.feeds), settings.archive.url) if url]
+    homes = [url for url in (*(list_of(feed.url)[0] for feed in settings.feeds), settings.archive.url) if url]
     return Web(homes, Manners(settings.archive.contact))
 
 

@@ -1,11 +1,13 @@
 """The one door to git: runs it as a child process, reads objects in bulk, and says in words what went wrong.
 
-Everything here blocks; callers on an event loop use a thread.
+All but ``work`` blocks; callers on an event loop use a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
@@ -50,6 +52,33 @@ def run(directory: Path, *words: str, yes: Sequence[int] = (0,)) -> bytes:
     if done.returncode not in yes:
         raise GitError(_last_words(done.stderr) or f"git {words[0]} ended with code {done.returncode}")
     return done.stdout
+
+
+async def work(directory: Path, *words: str, within: float = PATIENCE_SECONDS) -> str:
+    """What a git command prints that may take long.  It ends with its caller.  Raises GitError."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_command(directory, words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # it has helpers, which are to end with it
+        )
+    except FileNotFoundError:
+        raise GitError("git is not installed (install the package git)") from None
+    try:
+        said, complaints = await asyncio.wait_for(process.communicate(), within)
+    except TimeoutError:
+        raise GitError(f"git took longer than {within:.0f} seconds") from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if process.returncode:
+        raise GitError(_last_words(complaints) or f"git ended with code {process.returncode}")
+    return said.decode("utf-8", "replace")
 
 
 def lines(directory: Path, *words: str) -> Generator[str, None, None]:

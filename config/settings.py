@@ -50,7 +50,8 @@ class Feed(Section):
     """How the feed is called in logs and figures; its place in the archive is remembered under this name."""
     kind: Literal["auto", "mbox", "directory", "public-inbox", "lore", "nntp"] = "auto"
     """`mbox`: one file, also packed. `directory`: a folder of mails. `public-inbox`: an archive, as git keeps it.
-    `lore`: a list of a public-inbox on the web. `nntp`: its newsgroup. `auto`: look and see."""
+    `lore`: a list of a public-inbox on the web. `nntp`: its newsgroup. `auto`: look and see. A `url` of the kind
+    `public-inbox` is mirrored by git in the state folder: prefer that."""
     path: Path | None = None
     """Where the file, folder or archive is; every feed has this or a `url`."""
     url: ArchiveAddress = ""
@@ -63,8 +64,9 @@ class Feed(Section):
         if (self.path is None) == (not self.url):
             raise ValueError("say where its mail is: either path or url")
         scheme = urlsplit(self.url).scheme
-        remote = {"nntp": "nntp", "nntps": "nntp", "https": "lore", "http": "lore"}.get(scheme, "")
-        if self.kind != "auto" and (remote or self.kind in {"lore", "nntp"}) and self.kind != remote:
+        local = {"auto", "mbox", "directory", "public-inbox"}
+        web, news = {"auto", "lore", "public-inbox"}, {"auto", "nntp"}
+        if self.kind not in {"": local, "nntp": news, "nntps": news, "https": web, "http": web}[scheme]:
             raise ValueError(f"a feed of kind {self.kind} is not read from {self.place}; leave the kind out")
         return self
 

@@ -97,7 +97,7 @@ def _feed_trial(feed: Feed) -> Trial:
     async def trial(settings: Settings) -> str:
         # One mail is enough to see; of a list on the network more would be asked for than is looked at.
         one = feed.model_copy(update={"backlog": 1})
-        items = (await asyncio.to_thread(source, settings, one)).since("")
+        items = (await asyncio.to_thread(source, settings, one, keep=False)).since("")
         try:
             first = await anext(items, None)
         finally:

@@ -79,7 +79,7 @@ async def _kept(settings: Settings) -> SqlStore | None:
 async def _read(settings: Settings, store: SqlStore, since: datetime) -> None:
     clock = LeapingClock()
     for setting in settings.feeds:
-        feed = await asyncio.to_thread(source, settings, setting)
+        feed = await asyncio.to_thread(source, settings, setting, keep=False)
         await poll_due(Since(feed, since), store, clock, PATIENCE)
 
 

@@ -13,6 +13,7 @@ from bot.feeds.directory import Directory
 from bot.feeds.files import STANDARD_INPUT, Files
 from bot.feeds.lore import Lore
 from bot.feeds.mbox import Mbox
+from bot.feeds.mirror import Mirror, list_of
 from bot.feeds.nntp import Nntp
 from bot.feeds.opening import holds_mbox
 from bot.feeds.public_inbox import PublicInbox, epochs_in, is_bundle, is_repository
@@ -65,14 +66,25 @@ def feed_for(path: str, name: str = "", kind: str = "auto") -> Feed:
     return Files((str(place),), name=name)
 
 
-def feed_at(address: str, manners: Manners, *, name: str = "", backlog: int = 0) -> Feed:
+def feed_at(
+    address: str,
+    manners: Manners,
+    *,
+    name: str = "",
+    kind: str = "auto",
+    backlog: int = 0,
+    mirrors: Path | None = None,
+) -> Feed:
     """The feed that reads an address: a newsgroup, or a list of a public-inbox on the web.
 
-    Keep it from poll to poll: it remembers when a server wants to be left alone.  Raises FeedError.
+    Of the kind public-inbox, or when the address names an epoch, it is mirrored by git, in a folder of its own in
+    ``mirrors``.  Keep it from poll to poll: it remembers when a server wants to be left alone.  Raises FeedError.
     """
     scheme = found[1] if (found := _ADDRESS.match(address)) else ""
     if scheme in {"nntp", "nntps"}:
         return Nntp(address, name=name, backlog=backlog)
+    if scheme in {"http", "https"} and (kind == "public-inbox" or list_of(address)[1] is not None):
+        return Mirror(address, manners, mirrors, name=name, backlog=backlog)
     if scheme in {"http", "https"}:
         return Lore(address, manners, name=name, backlog=backlog)
     raise FeedError(
@@ -111,6 +123,8 @@ def _on_the_web(place: str, lists: Sequence[str], manners: Manners) -> Feed:
         return Search(place, manners)
     if "@" in url.path:
         return Thread(place, Threads(lists, manners))
+    if list_of(url.path)[1] is not None:
+        return Mirror(place, manners)
     return Lore(str(url.with_query(None).with_fragment(None)), manners, name=place)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from feed_places import HASTY, LIMIT, Lasting, add_mails
 
 from bot.feeds.lore import Lore
+from bot.feeds.mirror import Mirror
 from bot.feeds.nntp import Nntp
 from bot.feeds.public_inbox import PublicInbox
 from bot.ports import Feed
@@ -128,6 +129,15 @@ class ArchivePlace(Lasting):
     def index(self) -> None:
         self.run("public-inbox-index", "--no-fsync", str(self.inbox))
 
+    def new_epoch(self) -> None:
+        """Mail goes to another epoch from now on, as it does when one has grown large."""
+        path = self.inbox / "git" / f"{int(self.epoch.stem) + 1}.git"
+        self.run("git", "init", "--quiet", "--bare", "--initial-branch=master", str(path))
+
+    def purge(self, data: bytes) -> None:
+        """Rewrite history without a mail, as its own tool does it."""
+        self.run("public-inbox-purge", str(self.inbox), stdin=data)
+
     def feed(self) -> Feed:
         return PublicInbox(self.inbox, name="kvm", limit=LIMIT)
 
@@ -174,6 +184,18 @@ class NntpPlace(ServedPlace):
 
     def feed(self) -> Feed:
         return Nntp(self.news, name="kvm", limit=LIMIT)
+
+
+class MirrorPlace(ServedPlace):
+    """The archive of it, mirrored by our feed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.path = f"{self.url}0"
+        self.mirrors = folder / "mirrors"
+
+    def feed(self) -> Feed:
+        return Mirror(self.url, HASTY, self.mirrors, name="kvm", limit=LIMIT)
 
 
 def _free_port() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from archive_places import ArchivePlace, LorePlace, NntpPlace
+from archive_places import ArchivePlace, LorePlace, MirrorPlace, NntpPlace
 from feed_places import (
     HASTY,
     LIMIT,
@@ -43,6 +43,7 @@ PLACES = [
     pytest.param(ArchivePlace, marks=needs_archive),
     pytest.param(LorePlace, marks=needs_archive),
     pytest.param(NntpPlace, marks=needs_archive),
+    pytest.param(MirrorPlace, marks=needs_archive),
 ]
 
 
