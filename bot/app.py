@@ -290,13 +290,13 @@ class App:
             members=self._members,
         )
 
-    async def _preview(self, channel: str, span: timedelta) -> tuple[Said, ...]:
-        """What a channel would have been told in the last days.  Raises UnknownChannelError."""
-        place, now = place_called(self.settings, channel), datetime.now(UTC)
+    async def _preview(self, place: Place, words: str, span: timedelta) -> tuple[Said, ...]:
+        """What a channel would have been told in the last days."""
+        now, pinned = datetime.now(UTC), self.policy.pinned
         scratch = SqlStore("sqlite://")
         try:
             await scratch.upgrade()
-            return await previewed(self.store, scratch, self.review, place, now - span, now, pinned=self.policy.pinned)
+            return await previewed(self.store, scratch, self.review, place, now - span, now, pinned=pinned, words=words)
         finally:
             await scratch.close()
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bot.model import Review, Series
 from bot.ports import Archive, Store
 from bot.rule import Rule
-from handlers.policy import Policy
+from handlers.policy import Place, Policy
 from handlers.previewed import Said
 
 
@@ -26,7 +26,7 @@ async def _nobody(chat: str, group: str) -> frozenset[str]:  # noqa: ARG001  a c
     return frozenset()
 
 
-Preview: TypeAlias = Callable[[str, timedelta], Awaitable[tuple[Said, ...]]]
+Preview: TypeAlias = Callable[[Place, str, timedelta], Awaitable[tuple[Said, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Doors:
     ``archive`` has the threads that came in by no feed; None where nothing may be fetched.
     ``members`` gives the people of a chat's group.
     ``feeds`` are the names of those that are read.  ``preview`` says what a channel would have been told in the last
-    days; it raises UnknownChannelError.
+    days, by a filter or, without one, by its own subscriptions; None where nothing was kept.
     """
 
     store: Store

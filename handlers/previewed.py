@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.mail.series import settle
-from bot.model import DeliveryState, Page, Review, Series, SeriesState
+from bot.model import DeliveryState, Page, Person, Review, Series, SeriesState, Subscription
 from bot.ports import Reviewing, Store
 from handlers.policy import Place, Policy
 from handlers.series_settled import series_settled
@@ -41,15 +41,16 @@ async def previewed(
     now: datetime,
     *,
     pinned: frozenset[str] = frozenset(),
+    words: str = "",
 ) -> tuple[Said, ...]:
     """What the place would have been told since a moment, in the order of time; nothing is sent, nothing is saved.
 
     Every version of the work is gone through from its first, so that what is new and what is fixed is told as it would
     have been.  A review that the store has is taken as it is; ``review`` is asked for the others.  ``scratch`` is an
-    empty store, which is filled.
+    empty store, which is filled.  ``words`` are a filter that stands in the place of the channel's subscriptions.
     """
     clock, said = _Still(now), []
-    await _wishes(store, scratch, place, now)
+    await _wishes(store, scratch, place, now, words)
     for at, key in await _told(store, since, now):
         async with store.transaction() as transaction:
             series, known = await transaction.series(key), await transaction.review(key)
@@ -70,7 +71,7 @@ def _asking(review: Reviewing, known: Review | None) -> Reviewing:
     return look
 
 
-async def _wishes(store: Store, scratch: Store, place: Place, now: datetime) -> None:
+async def _wishes(store: Store, scratch: Store, place: Place, now: datetime, words: str) -> None:
     """Have the scratch store know what people said of findings, and of what the channel is to hear."""
     async with store.transaction() as transaction:
         habits = await transaction.habits(place.chat, place.channel)
@@ -79,6 +80,8 @@ async def _wishes(store: Store, scratch: Store, place: Place, now: datetime) -> 
             one for one in await transaction.subscriptions() if (one.chat, one.channel) == (place.chat, place.channel)
         ]
         verdicts = await transaction.all_verdicts()
+    if words:
+        wishes = [Subscription(place.chat, place.channel, words, Person(place.chat, ""), now)]
     async with scratch.transaction() as transaction:
         if habits:
             await transaction.set_habits(place.chat, place.channel, replace(habits, quiet_from=None, quiet_to=None))

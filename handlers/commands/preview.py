@@ -1,24 +1,22 @@
-"""preview: what a channel with this filter would have been told lately."""
+"""preview: what a channel with this filter would have been told lately; nothing is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.model import Alert, Ask, Page, Reply, Text
-from bot.report.alert import View, compose
+from bot.model import Ask, Page, Reply, Text
 from bot.report.card import count
-from bot.report.filters import Filter, FilterError, parse
-from bot.report.precision import demoted
+from bot.report.filters import FilterError, parse
 from bot.report.spans import parted, span
-from bot.report.story import Story
-from bot.report.text import one_line
 from handlers.command import Command, UnclearError
 from handlers.doors import Doors
 from handlers.permits import channel_of
-from handlers.stories import stories_since
+from handlers.policy import Place
+from handlers.previewed import Said
 
 _USUAL = timedelta(days=7)
-_LONGEST = timedelta(days=120)
+_LONGEST = timedelta(days=30)
 _SHOWN = 20
 
 
@@ -28,18 +26,13 @@ async def answer(ask: Ask, doors: Doors) -> Reply:
         filter_ = parse(words)
     except FilterError as fault:
         raise UnclearError(f"{fault} `{COMMAND.usage}`") from fault
-    async with doors.store.transaction() as transaction:
-        stories = await stories_since(transaction, doors.now() - length)
-        mutes = await transaction.mutes(doors.now(), ask.chat, channel_of(ask))
-        silent = demoted(await transaction.tallies(), doors.policy.pinned)
-    view = View(ask.chat, filter_.bar(doors.policy.bar), mutes=mutes, demoted=silent)
-    told = [found for story in stories if (found := _told(story, filter_, view))]
-    lines = [Text(_line(found)) for found in told[:_SHOWN]]
-    if len(told) > _SHOWN:
-        lines.append(Text(f"… and {len(told) - _SHOWN} more"))
-    replies = sum(len(found.replies) for found in told)
-    said = f"{count(len(told), 'card')} and {count(replies, 'warning')} in {length.days} days"
-    return Reply(Page(f"{filter_}: {said}", parts=tuple(lines)))
+    if doors.preview is None:
+        raise UnclearError("Nothing was kept here that could be previewed.")
+    here = (ask.chat, channel_of(ask))
+    place = next((one for one in doors.policy.places if (one.chat, one.channel) == here), None)
+    said = await doors.preview(place or Place(*here, doors.policy.bar), str(filter_) if words else "", length)
+    what = str(filter_) if words else f"what {here[1]} hears of"
+    return Reply(_page(f"{what}, {length.days} days", said))
 
 
 def _parted(words: str) -> tuple[str, timedelta]:
@@ -50,27 +43,32 @@ def _parted(words: str) -> tuple[str, timedelta]:
         length = span(last)
     if length is None:
         return words, _USUAL
-    return rest, min(length, _LONGEST)
+    return rest, min(max(length, timedelta(days=1)), _LONGEST)
 
 
-def _told(story: Story, filter_: Filter, view: View) -> Alert | None:
-    if story.now is None or not filter_.admits(story.now):
-        return None
-    found = compose(story, view)
-    return found if isinstance(found, Alert) else None
+def _page(what: str, said: Sequence[Said]) -> Page:
+    cards, edits = sum(one.card and not one.edit for one in said), sum(one.edit for one in said)
+    figures = (
+        f"{count(cards, 'card')}, {count(len(said) - cards - edits, 'warning')}, {count(edits, 'edit')} of what stands"
+    )
+    new = [one for one in said if not one.edit]
+    lines = [Text(_line(one)) for one in new[:_SHOWN]]
+    if len(new) > _SHOWN:
+        lines.append(Text(f"… and {len(new) - _SHOWN} more", quiet=True))
+    return Page(f"{what}: {figures}", parts=tuple(lines))
 
 
-def _line(alert: Alert) -> str:
-    replies = "; ".join(one_line(reply.page.headline, 120) for reply in alert.replies)
-    level = f"{alert.card.level}: " if alert.card.level else ""
-    return f"{level}{alert.card.headline}, {alert.card.link}" + (f"\n{replies}" if replies else "")
+def _line(said: Said) -> str:
+    level = f"{said.page.level}: " if said.page.level else ""
+    link = f", {said.page.link}" if said.card and said.page.link else ""
+    return f"{'' if said.card else '└ '}{level}{said.page.headline}{link}"
 
 
 COMMAND = Command(
     name="preview",
     usage="preview [FILTER] [7d]",
-    summary="What a channel with this filter would have been told in the last days.",
-    examples=("preview list:kvm not author:bot 7d", "preview arch:arm64"),
+    summary="What this channel, or one with this filter, would have been told in the last days.",
+    examples=("preview", "preview list:kvm not author:bot 7d"),
     answer=answer,
     aliases=("try", "dry-run"),
 )

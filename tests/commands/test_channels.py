@@ -155,10 +155,12 @@ async def test_a_filter_that_makes_no_sense_is_told_the_cure(gracewatch: Bot) ->
 
 async def test_a_preview_shows_what_would_have_been_told(gracewatch: Bot) -> None:
     text = await gracewatch.say("preview list:kvm 7d")
-    assert text.startswith("list:kvm: 1 card and 1 warning in 7 days")
-    assert "list_del() on kvm.devices, which is an RCU list" in text
+    assert text.startswith("list:kvm, 7 days: 1 card, 1 warning, 2 edits of what stands")
+    assert "error: KVM: walk devices, https://lore.kernel.org/r/v1-1@example.org" in text
+    assert "└ error: list_del() on kvm.devices, which is an RCU list" in text
     assert "0 cards" in await gracewatch.say("preview arch:s390 30d")
     assert "0 cards" in await gracewatch.say("preview not author:ada")
+    assert (await gracewatch.say("preview")).startswith("what #kvm hears of, 7 days: 1 card")
 
 
 # ------------------------------------------------------------------------------------------------ habits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.catalog import rules
@@ -18,6 +18,7 @@ from bot.store import SqlStore
 from handlers.asked import asked
 from handlers.doors import Doors
 from handlers.policy import Maintainers, Place, Policy
+from handlers.previewed import Said, previewed
 from tests.report.making import RELEASE, review, series, story
 
 CHANNEL, CARD, REPLY = "#kvm", "1700000000.000100", "1700000000.000200"
@@ -67,8 +68,19 @@ async def bot(folder: Path) -> AsyncIterator[Bot]:
         async def look(series: Series) -> Review:
             return reviewed(series, Base())
 
+        async def before(place: Place, words: str, span: timedelta) -> tuple[Said, ...]:
+            scratch = SqlStore("sqlite://")
+            await scratch.upgrade()
+            try:
+                return await previewed(store, scratch, look, place, NOW - span, NOW, words=words)
+            finally:
+                await scratch.close()
+
         about = (("version", "0.1.0"), ("feeds", "kvm"))
-        yield Bot(store, Doors(store, rules, look, lambda: about, policy=POLICY, now=lambda: NOW, members=_members))
+        yield Bot(
+            store,
+            Doors(store, rules, look, lambda: about, policy=POLICY, now=lambda: NOW, members=_members, preview=before),
+        )
     finally:
         await store.close()
 
