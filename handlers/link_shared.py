@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bot.model import Page, Review, Series, Text
+from bot.model import Page
 from bot.ports import Store, StoreError
-from bot.report import links
-from bot.report.bar import USUAL, worst
-from bot.report.card import count
-from bot.report.text import one_line
+from bot.report import verdict
 from handlers.command import UnclearError
 from handlers.commands.check import message_id
+from handlers.telling import story_of
 
 
 async def link_shared(address: str, store: Store) -> Page | None:
@@ -19,17 +17,7 @@ async def link_shared(address: str, store: Store) -> Page | None:
         async with store.transaction() as transaction:
             known = await transaction.series_of((wanted,))
             series = max(known, key=lambda one: one.version, default=None)
-            review = await transaction.review(series.key) if series else None
+            story = await story_of(transaction, series.thread) if series else None
     except (UnclearError, StoreError):
         return None  # nobody asked, so nobody is told
-    return page(series, review) if series else None
-
-
-def page(series: Series, review: Review | None) -> Page:
-    """A verdict in two lines."""
-    findings = USUAL.over(review.findings) if review else ()
-    objects = ", ".join(dict.fromkeys(one_line(finding.subject, 60) for finding in findings))
-    found = f"{count(len(findings), 'finding')}: {objects}" if findings else "nothing found"
-    said = found if review else "not reviewed yet"
-    title = f"{one_line(series.title, 200) or '(no subject)'} v{series.version}"
-    return Page(title, links.of_series(series), worst(findings), (Text(one_line(said, 500)),))
+    return verdict.page(story, series) if story and series else None

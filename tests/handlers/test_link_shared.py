@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.model import SeriesState
 from bot.report.text import render
 from handlers.link_shared import link_shared
 from tests.commands.world import bot
+from tests.report.making import review, series
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,22 @@ async def test_a_known_series_is_shown_with_its_verdict(tmp_path: Path, address:
 async def test_what_no_feed_brought_is_passed_over_in_silence(tmp_path: Path, address: str) -> None:
     async with bot(tmp_path) as it:
         assert await link_shared(address, it.store) is None
+
+
+async def test_what_people_said_is_part_of_the_verdict(tmp_path: Path) -> None:
+    async with bot(tmp_path) as it:
+        await it.say("fp aaaaaaaa")
+        page = await link_shared("https://lore.kernel.org/r/v1-1@example.org", it.store)
+        assert page is not None
+        assert page.level is None
+        assert "nothing found; 1 dismissed: kvm.devices" in render(page, 200)
+
+
+async def test_of_an_old_version_the_newest_is_told(tmp_path: Path) -> None:
+    async with bot(tmp_path) as it:
+        async with it.store.transaction() as work:
+            await work.save_series(series(2, SeriesState.REVIEWED))
+            await work.add_review(review(2))
+        page = await link_shared("https://lore.kernel.org/r/v1-1@example.org", it.store)
+        assert page is not None
+        assert "v2, which is newer: nothing found" in render(page, 200)
