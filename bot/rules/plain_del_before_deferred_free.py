@@ -106,8 +106,8 @@ MOVED = Example(
     level=Level.WARNING,
     confidence=0.7,
     sources=("Documentation/RCU/checklist.rst item 4c", "include/linux/rculist.h list_del_rcu()"),
-    why="""A free that waits for a grace period is for readers that may still be at the node; list_del() poisons the next
-    pointer that they are about to follow.  Elsewhere the same kind of node is handled by RCU's rules.""",
+    why="""A free that waits for a grace period is for readers that may still be at the node; list_del() poisons the
+    next pointer that they are about to follow.  Elsewhere the same kind of node is handled by RCU's rules.""",
     instead="list_del_rcu() before kfree_rcu() or call_rcu(); or kfree(), where no reader can be.",
     bad=(HOOKS,),
     good=(WORKLIST, PRIVATE),
