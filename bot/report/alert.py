@@ -90,9 +90,17 @@ def _dismissed(story: Story, finding: Finding) -> bool:
 
 
 def reviewers(story: Story, findings: Iterable[Finding]) -> dict[str, Message]:
-    """The replies on the list that said the same as one of these findings, by fingerprint."""
-    found = ((one.fingerprint, raised.by(story.versions, one)) for one in findings)
-    return {name: message for name, message in found if message}
+    """The replies on the list that said the same as one of these findings, by fingerprint.
+
+    Of a finding that was gone and is back, what was said before it went does not count.
+    """
+    known = standings(story)
+    result: dict[str, Message] = {}
+    for finding in findings:
+        since = known[finding.fingerprint].since
+        if message := raised.by((one for one in story.versions if one.version >= since), finding):
+            result[finding.fingerprint] = message
+    return result
 
 
 def as_told(story: Story) -> dict[str, tuple[str, ...]]:
@@ -137,7 +145,11 @@ def _standing(
     """The replies that were posted before, as they are to look now."""
     for slot, names in view.told.items():
         group = [known[name] for name in names if name in known]
-        if group and not slot.endswith("+"):
+        if not group or slot.endswith("+"):
+            continue
+        if all(_again(one) not in slot for one in group):
+            yield Told(slot, names, fault.past(group))
+        else:
             yield Told(slot, names, fault.page(story, group, view.chat, raised=said, merge=taken))
 
 

@@ -34,7 +34,7 @@ def card(
     state = state_lines(series, review, life)
     state += raised_lines(life.open, raised or {})
     if merge:
-        state.append(merged_line(merge, life))
+        state.append(merged_line(merge, series, life))
     parts: list[Text | Code | Fields] = [
         Text("\n".join(state)),
         Fields(_fields(series, versions)),
@@ -90,8 +90,10 @@ def raised_lines(findings: Iterable[Finding], raised: Mapping[str, Message]) -> 
     return sorted(said)
 
 
-def merged_line(merge: Merge, life: Life) -> str:
-    """``merged with 1 open (kvm.devices): Sean, "Applied to next, thanks!"``."""
+def merged_line(merge: Merge, series: Series, life: Life) -> str:
+    """``merged with 1 open (kvm.devices): Sean, "Applied to next, thanks!"``; of an older version, that it was."""
+    if merge.version != series.version:
+        return f'v{merge.version} was merged: {merge.who}, "{merge.words}"'
     left = f" with {len(life.open)} open ({_objects(life.open)})" if life.open else ""
     return f'merged{left}: {merge.who}, "{merge.words}"'
 

@@ -41,16 +41,26 @@ def page(
     review = story.reviews.get(series.key)
     told = warning.page(series, findings, review.base if review else "")
     verdict = _verdict(story, group)
+    dismissed = verdict is not None and verdict.verdict.dismisses
+    taken = merge is not None and bool(there) and story.now is not None and merge.version == story.now.version
     lines = (
-        *_life(story, group, there),
+        *_life(story, group, there, "Still there" if dismissed else "Still open"),
         *_raised(group, raised or {}),
-        *([Text(f'Merged with this open: {merge.who}, "{merge.words}"')] if merge and there else []),
+        *([Text(f'Merged with this open: {merge.who}, "{merge.words}"')] if merge and taken else []),
         *([said(verdict, chat)] if verdict else []),
     )
-    calm = not there or (verdict is not None and verdict.verdict.dismisses)
     name = short(min(one.finding.fingerprint for one in group))
     actions = _actions(name, shown[0], series, verdict if there else None)
-    return replace(told, level=None if calm else told.level, parts=(*lines, *told.parts), actions=actions)
+    # What is gone needs no proof any more: its place is enough.
+    parts = told.parts if there else (told.parts[0], told.parts[-1])
+    return replace(told, level=told.level if there and not dismissed else None, parts=(*lines, *parts), actions=actions)
+
+
+def past(group: Sequence[Standing]) -> Page:
+    """The message about a fault that went away and is back again: a newer message has it."""
+    first = group[0]
+    words = f"It was gone, and is back again in v{first.since}: a newer message has it."
+    return Page(one_line(first.finding.text, 120), parts=(Text(words),))
 
 
 def said(verdict: Triage, chat: str) -> Text:
@@ -68,7 +78,7 @@ def _verdict(story: Story, group: Sequence[Standing]) -> Triage | None:
     return max((one for one in given if one.who.chat != MAIL), key=lambda one: one.at, default=None)
 
 
-def _life(story: Story, group: Sequence[Standing], there: Sequence[Standing]) -> Iterator[Text]:
+def _life(story: Story, group: Sequence[Standing], there: Sequence[Standing], words: str) -> Iterator[Text]:
     now = story.now
     if now is None:
         return
@@ -83,7 +93,7 @@ def _life(story: Story, group: Sequence[Standing], there: Sequence[Standing]) ->
     if first.since > first.first:
         yield Text(f"Back again in v{first.since}: it was in v{first.first}, and then gone")
     if first.since < now.version:
-        still = f"Still open in v{now.version}"
+        still = f"{words} in v{now.version}"
         yield Text(still if len(there) == len(group) else f"{still} in {len(there)} of {len(group)} places")
 
 

@@ -27,11 +27,12 @@ _MOST_LINES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Who took a series, in which words, and the mail that says so."""
+    """Who took which version of a series, in which words, and the mail that says so."""
 
     who: str
     words: str
     message_id: str
+    version: int
 
 
 def by_robot(message: Message) -> bool:
@@ -53,17 +54,17 @@ def _said(reply: Message, series: Series) -> Merge | None:
     who = one_line(reply.sender.name or sender, 60)
     if sender == TRACKER:
         found = _TRACKED.search(reply.body[:10_000])
-        return Merge(who, f"merged into {found[1]}", reply.id) if found else None
+        return Merge(who, f"merged into {found[1]}", reply.id, series.version) if found else None
     if sender.startswith(_TIP_BOT):
         tip = _TIP.search(reply.subject.raw[:500])
-        return Merge(who, f"merged into {tip[1]} of tip" if tip else "merged into tip", reply.id)
+        return Merge(who, f"merged into {tip[1]} of tip" if tip else "merged into tip", reply.id, series.version)
     if sender == series.author.email and not _by_the_book(reply):
         return None  # "I applied this locally"
     begins = True  # a line in the middle of a paragraph may begin with any word
     for line in reply.body.split("\n")[:_MOST_LINES]:
         text = line.strip()[:300]
         if begins and _TAKEN.match(text) and not _NOT.search(text):
-            return Merge(who, one_line(text, 80), reply.id)
+            return Merge(who, one_line(text, 80), reply.id, series.version)
         begins = not text or text.startswith(">")
     return None
 

@@ -112,6 +112,29 @@ def _shift(text: str) -> list[str]:
     return [*lines[:start], " /* a remark */\n", " \n", *lines[start:]]
 
 
+@pytest.mark.parametrize(("rule", "example"), BAD)
+def test_a_fingerprint_survives_a_rebase(rule: Rule, example: Example) -> None:
+    """Another function came in above, and the whole is indented with blanks."""
+    first = [f.fingerprint for f in reviewed(drawn(example.text), tree=example.tree).findings]
+    lines = example.text.splitlines(keepends=True)
+    start = 1 if lines[0].startswith("===") else 0
+    body = [line[:1] + line[1:].replace("\t", "        ") for line in lines[start:]]
+    above = [" static int above(void)\n", " {\n", " \treturn 1;\n", " }\n", " \n"]
+    rebased = drawn("".join([*lines[:start], *above, *body]))
+    assert [f.fingerprint for f in reviewed(rebased, tree=example.tree).findings] == first
+
+
+@pytest.mark.parametrize(("rule", "example"), [one for one in BAD if one.values[1].tree])
+def test_a_fingerprint_is_the_same_with_less_in_sight(rule: Rule, example: Example) -> None:
+    """A version that is reviewed without the tree must not bring back what was dismissed with it."""
+    picture = drawn(example.text)
+    whole, less = reviewed(picture), reviewed(picture, tree=False)
+    known = {(f.rule, f.path, f.function, f.line): f.fingerprint for f in whole.findings}
+    for finding in less.findings:
+        place = (finding.rule, finding.path, finding.function, finding.line)
+        assert known.get(place, finding.fingerprint) == finding.fingerprint
+
+
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)
 def test_a_rule_page_is_complete(rule: Rule) -> None:
     assert rule.summary.endswith(".")
