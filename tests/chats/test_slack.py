@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bot.chats.slack import Slack
-from bot.model import Code, Level, Page, Text
+from bot.model import Chart, Code, Level, Page, Text
 from bot.ports import Cause, ChatError
 from tests.chats.slack_server import (
     ALICE,
@@ -146,6 +146,37 @@ async def test_a_channel_that_does_not_exist_is_named_with_the_cure(slack: Slack
     with pytest.raises(ChatError, match=r"no channel #nowhere .* check its name") as caught:
         await slack.post("#nowhere", CARD, thread="", delivery="k1")
     assert caught.value.cause is Cause.CHANNEL
+
+
+DIGEST = Page("digest", parts=(Text("2 series reviewed"),), chart=Chart("Series a day", ("Mon",), (("found", (2.0,)),)))
+
+
+async def test_a_chart_is_shown_as_a_picture(server: SlackServer, slack: Slack) -> None:
+    await slack.post(CHANNEL_NAME, DIGEST, thread="", delivery="k1")
+    (message,) = await server.bot_messages()
+    assert [block["type"] for block in message["blocks"]] == ["section", "section", "image"]
+    assert message["blocks"][-1]["slack_file"]["id"].startswith("F")
+    assert message["blocks"][-1]["alt_text"] == "Series a day"
+
+
+@pytest.mark.parametrize(
+    "faults", [{"files.getUploadURLExternal": ["missing_scope"]}, {"chat.postMessage": ["invalid_blocks"]}]
+)
+async def test_a_picture_that_fails_takes_no_words_with_it(
+    server: SlackServer, slack: Slack, faults: dict[str, list[str]]
+) -> None:
+    server.faults |= faults
+    await slack.post(CHANNEL_NAME, DIGEST, thread="", delivery="k1")
+    (message,) = await server.bot_messages()
+    assert [block["type"] for block in message["blocks"]] == ["section", "section"]
+
+
+async def test_an_edit_that_slack_refuses_is_made_in_words(server: SlackServer, slack: Slack) -> None:
+    card = await slack.post(CHANNEL_NAME, CARD, thread="", delivery="k1")
+    server.faults["chat.update"] = ["invalid_blocks"]
+    await slack.edit(CHANNEL_NAME, card, Page("KVM: walk devices", parts=(Text("v2: 1 fixed"),)))
+    (message,) = await server.bot_messages()
+    assert "v2: 1 fixed" in message["text"]
 
 
 async def test_blocks_that_slack_refuses_are_posted_as_words(server: SlackServer, slack: Slack) -> None:

@@ -34,6 +34,7 @@ METHODS = {
     "conversations_open": {"im:write"},
     "conversations_replies": {"channels:history", "groups:history"},
     "usergroups_users_list": {"usergroups:read"},
+    "files_upload_v2": {"files:write"},
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),

@@ -12,10 +12,13 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.models.blocks import ImageBlock
+from slack_sdk.models.blocks.basic_components import SlackFile
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.chats.slack.blocks import Rendered, rendered
+from bot.chats.chart import drawn
+from bot.chats.slack.blocks import rendered
 from bot.chats.slack.clicks import Clicks
 from bot.chats.slack.connection import Connection
 from bot.chats.slack.conversation import Conversation
@@ -24,8 +27,9 @@ from bot.chats.slack.errors import REFUSED_CONTENT, TRANSPORT_FAULTS, understood
 from bot.chats.slack.home import Home
 from bot.chats.slack.places import Places
 from bot.chats.slack.unfurl import Unfurl
-from bot.model import Page
+from bot.model import Chart, Page
 from bot.ports import Answerer, Cause, ChatError, Linked
+from bot.report.text import one_line
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -69,10 +73,9 @@ class Slack:
 
     async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
         """Method chat.postMessage, with the delivery's key in the message's metadata.  Raises ChatError."""
-        shown = rendered(page)
         try:
             place = await self._places.id(channel)
-            said = await self._post(place, shown, thread, delivery, broadcast=broadcast)
+            said = await self._post(place, page, thread, delivery, broadcast=broadcast)
             if thread and said["message"].get("thread_ts") != thread:
                 # Slack posts a reply to a deleted card into the channel, without a word.
                 await self._client.chat_delete(channel=place, ts=str(said["ts"]))
@@ -87,7 +90,8 @@ class Slack:
             self._places.forget(channel)  # another channel may have its name by the next time
         return reason
 
-    async def _post(self, place: str, shown: Rendered, thread: str, delivery: str, *, broadcast: bool) -> Any:
+    async def _post(self, place: str, page: Page, thread: str, delivery: str, *, broadcast: bool) -> Any:
+        shown = rendered(page)
         words: dict[str, Any] = {
             "channel": place,
             "text": shown.text,
@@ -99,27 +103,43 @@ class Slack:
             "parse": "none",
             "link_names": False,
         }
+        # Rather without its picture than not at all, and words alone are better than nothing.
+        ways: list[dict[str, Any]] = [{"blocks": shown.blocks}, {}]
+        if page.chart and (picture := await self._picture(page.chart)):
+            ways.insert(0, {"blocks": (*shown.blocks, picture)})
+        for way in ways[:-1]:
+            try:
+                return await self._client.chat_postMessage(**words, **way)
+            except SlackApiError as fault:
+                if fault.response.get("error") not in REFUSED_CONTENT:
+                    raise
+                log.warning("slack.blocks_refused", error=fault.response.get("error"), delivery=delivery)
+        return await self._client.chat_postMessage(**words)
+
+    async def _picture(self, chart: Chart) -> dict[str, Any] | None:
+        """Upload a chart, unseen until a message shows it; None when that fails.  It is said in words, too."""
         try:
-            return await self._client.chat_postMessage(**words, blocks=shown.blocks)
-        except SlackApiError as fault:
-            if fault.response.get("error") not in REFUSED_CONTENT:
-                raise
-            # Words alone are better than nothing.
-            log.warning("slack.blocks_refused", error=fault.response.get("error"), delivery=delivery)
-            return await self._client.chat_postMessage(**words)
+            said = await self._client.files_upload_v2(content=drawn(chart), filename="chart.png", title=chart.title)
+            return ImageBlock(
+                slack_file=SlackFile(id=said["file"]["id"]), alt_text=one_line(chart.title, 200)
+            ).to_dict()
+        except TRANSPORT_FAULTS as fault:
+            log.warning("slack.no_picture", reason=str(understood(fault, "a picture")))
+            return None
 
     async def edit(self, channel: str, remote_id: str, page: Page) -> None:
         """Method chat.update.  Raises ChatError."""
         shown = rendered(page)
         try:
-            await self._client.chat_update(
-                channel=await self._places.id(channel),
-                ts=remote_id,
-                text=shown.text,
-                blocks=shown.blocks,
-                parse="none",
-                link_names=False,
-            )
+            place = await self._places.id(channel)
+            words: dict[str, Any] = {"channel": place, "ts": remote_id, "text": shown.text}
+            quiet: dict[str, Any] = {"parse": "none", "link_names": False}
+            try:
+                await self._client.chat_update(**words, **quiet, blocks=shown.blocks)
+            except SlackApiError as fault:
+                if fault.response.get("error") not in REFUSED_CONTENT:
+                    raise
+                await self._client.chat_update(**words, **quiet, blocks=[])
         except TRANSPORT_FAULTS as fault:
             raise self._refused(fault, channel) from fault
 
