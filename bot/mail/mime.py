@@ -5,8 +5,10 @@ from __future__ import annotations
 import binascii
 import email
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from email.message import Message as Mime
+from functools import lru_cache
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_HEADER_BYTES = 256 * 1024
@@ -14,9 +16,10 @@ MOST_FIELD_BYTES = 8 * 1024  # of a field that says how a part is built
 MOST_PARTS = 500
 MOST_DEPTH = 50
 
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"^content-(?:type|disposition|transfer-encoding)[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
 _FIELD_NAME = re.compile(r"([!-9;-~]+)[ \t]*:")
+_WHOLE_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)\n")
+_SHAPING = ("content-type", "content-disposition", "content-transfer-encoding")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -61,17 +64,16 @@ def read(data: bytes) -> Tree:
         head, body, data = (text.replace(b"\r\n", b"\n") for text in (head, body, data))
     if len(head) > MOST_HEADER_BYTES:
         raise TooMuchError(f"its header is {len(head) // 1024} KB, more than the {MOST_HEADER_BYTES // 1024} KB read")
-    _bound_fields(head)
     fields, rest = _fields(head)
     if rest:  # a broken line ended the header early
         body = rest + b"\n" + body
-    top = Mime()
-    for name, value in fields:
-        if name.lower().startswith("content-"):
-            top[name] = value
-    kind = top.get_content_maintype()
+    said = {name.lower(): value for name, value in reversed(fields) if name[:8].lower() == "content-"}
+    _bound(len(said.get(name, "")) for name in _SHAPING)
+    content_type, disposition, encoding = (said.get(name, "") for name in _SHAPING)
+    shape = _shape(content_type, disposition)
+    kind = shape.kind.partition("/")[0]
     if kind not in ("multipart", "message"):
-        return Tree(fields, (_part(top, body),))
+        return Tree(fields, (_filled(shape, body, encoding),))
     if kind == "multipart":
         _bound_tree(data)
         parts = tuple(_leaves(email.message_from_bytes(data)))
@@ -86,16 +88,29 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     """Header and body; a mail that begins with an empty line, or with no header line, has no header."""
     if data[:5] in (b"From ", b">From"):
         data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
-    match = _HEADER_END.search(data)
-    if match is None:
+    end = data.find(b"\n\n")
+    wired = data.find(b"\n\r\n", 0, end + 1 if end >= 0 else len(data))
+    if wired >= 0:
+        end = wired
+    if end < 0:
         return data, b""
-    return data[: match.start()] + b"\n", data[match.end() :]
+    return data[:end].removesuffix(b"\r") + b"\n", data[end + (3 if wired >= 0 else 2) :]
 
 
 def _fields(head: bytes) -> tuple[tuple[tuple[str, str], ...], bytes]:
     """Header fields with their folded lines, and what follows the first line that is no field."""
+    text = _text(head)
+    whole: list[tuple[str, str]] = []
+    at = 0
+    while field := _WHOLE_FIELD.match(text, at):
+        whole.append((field[1], field[2]))
+        at = field.end()
+    return (tuple(whole), b"") if at == len(text) else _odd_fields(text)
+
+
+def _odd_fields(text: str) -> tuple[tuple[tuple[str, str], ...], bytes]:
     found: list[list[str]] = []
-    lines = _text(head).split("\n")
+    lines = text.split("\n")
     for at, line in enumerate(lines):
         if line[:1] in (" ", "\t") and found:
             found[-1].append(line)
@@ -112,7 +127,11 @@ def _folded(found: list[list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _bound_fields(text: bytes) -> None:
-    longest = max((len(match[0]) for match in _FIELD.finditer(text)), default=0)
+    _bound(len(match[0]) for match in _FIELD.finditer(text))
+
+
+def _bound(sizes: Iterable[int]) -> None:
+    longest = max(sizes, default=0)
     if longest > MOST_FIELD_BYTES:
         raise TooMuchError(f"a content header field in it is {longest // 1024} KB long")
 
@@ -152,25 +171,38 @@ def _leaves(top: Mime) -> list[Part]:
             waiting[:0] = [child for child in payload if isinstance(child, Mime)]
         else:
             encoding = part.get("Content-Transfer-Encoding", "")
-            del part["Content-Transfer-Encoding"]  # the bytes are wanted as they stand; _part undoes the encoding
+            del part["Content-Transfer-Encoding"]  # the bytes are wanted as they stand; _filled undoes the encoding
             raw = part.get_payload(decode=True)
-            found.append(_part(part, raw if isinstance(raw, bytes) else b"", str(encoding)))
+            found.append(_filled(_empty(part), raw if isinstance(raw, bytes) else b"", str(encoding)))
     return found
 
 
-def _part(head: Mime, body: bytes, encoding: str | None = None) -> Part:
-    encoding = str(head.get("Content-Transfer-Encoding", "")) if encoding is None else encoding
-    content, problem = _decoded(body, encoding.strip().lower())
+@lru_cache(maxsize=1000)  # a list of a thousand mails has ten kinds of these
+def _shape(content_type: str, disposition: str) -> Part:
+    """What the header says of a part; its content is not in it yet."""
+    head = Mime()
+    if content_type:
+        head["Content-Type"] = content_type
+    if disposition:
+        head["Content-Disposition"] = disposition
+    return _empty(head)
+
+
+def _empty(head: Mime) -> Part:
     disposition = str(head.get("Content-Disposition", "")).lower()
     return Part(
         head.get_content_type(),
         str(head.get_content_charset("") or "").lower(),
-        content,
+        b"",
         attached=disposition.lstrip().startswith("attachment"),
         name=str(head.get_filename("") or "")[:200],
         flowed=str(head.get_param("format", "") or "").lower() == "flowed",
-        problems=(problem,) if problem else (),
     )
+
+
+def _filled(shape: Part, body: bytes, encoding: str) -> Part:
+    content, problem = _decoded(body, encoding.strip().lower())
+    return replace(shape, content=content, problems=(problem,) if problem else ())
 
 
 def _decoded(body: bytes, encoding: str) -> tuple[bytes, str]:
