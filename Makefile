@@ -17,13 +17,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed-run: requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
-	@echo "installing the locked dependencies into $(VENV) …"
+	@echo "installing the locked dependencies into $(VENV) …" >&2
 	$(PIP) install --require-hashes --no-deps -r requirements.lock -r requirements-build.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-test: requirements-dev.lock $(VENV)/.installed-run
-	@echo "installing the locked test tools into $(VENV) …"
+	@echo "installing the locked test tools into $(VENV) …" >&2
 	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
@@ -64,6 +64,10 @@ sbom: .venv-audit/.installed
 
 vulnerabilities: .venv-audit/.installed
 	.venv-audit/bin/pip-audit --requirement requirements.lock --disable-pip --progress-spinner off
+
+# GRACEWATCH_CORPUS names archives of real mail, GRACEWATCH_KERNEL_TREE kernel sources; what is absent is skipped.
+bench: $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks
 
 # CASES is a list of known changes, TREE the kernel sources they are laid over; docs/house.md tells of both.
 calibration: $(VENV)/.installed-run
