@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs bench fuzz sbom vulnerabilities calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs bench b4 fuzz sbom vulnerabilities calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -65,6 +65,14 @@ sbom: .venv-audit/.installed
 vulnerabilities: .venv-audit/.installed
 	.venv-audit/bin/pip-audit --requirement requirements.lock --disable-pip --progress-spinner off
 
+# b4 is GPL: it judges our series from an environment of its own and is no dependency.
+.venv-b4/.installed: requirements-b4.lock
+	$(PYTHON) -m venv .venv-b4
+	.venv-b4/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r requirements-b4.lock
+	@touch $@
+
+b4: .venv-b4/.installed
+
 # GRACEWATCH_CORPUS names archives of real mail, GRACEWATCH_KERNEL_TREE kernel sources; what is absent is skipped.
 bench: $(VENV)/.installed-test
 	@$(BIN)/python -m benchmarks
@@ -78,7 +86,8 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
 	printf 'pip-audit\ncyclonedx-bom\n' | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-audit.lock
+	echo 'b4==0.16.0' | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-b4.lock
 	echo hatchling | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements-build.lock
 
 clean:
-	rm -rf $(VENV) .venv-audit sbom.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-audit .venv-b4 sbom.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Runs every benchmark (``make bench``).  A line is ``name value unit ratio``, divided by tabs; the rest is on stderr."""
+"""Runs every benchmark, for `make bench`: lines of name, value, unit and ratio, divided by tabs; the rest on stderr."""
 
 from __future__ import annotations
 

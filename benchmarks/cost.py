@@ -1,7 +1,7 @@
 """What a command takes, with all that it leaves behind: ``python -m benchmarks.cost COMMAND...`` prints three figures.
 
-They are seconds on the wall, seconds of processors, and MB of its largest process.  It runs in a process of its own, since a
-child begins with the memory of its parent on its account.
+They are seconds on the wall, seconds of processors, and MB of its largest process.  It runs in a process of its own,
+since a child begins with the memory of its parent on its account.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How fast archives of mail are replayed, as a whole and stage by stage: ``python -m benchmarks.replay [NAME...]``.
 
-Rates of stages are messages in a second of one processor, which a busy machine does not change much; a replay runs on all
-processors, as the command does, and is timed by the wall.  1x is a quarter of the archive, 4x is all of it.  References: ``git cat-file`` reads the same mails out of a repository, ``BytesParser`` is the standard library's.
+Rates of stages are messages in a second of one processor, which a busy machine does not change much; a replay runs on
+all processors, as the command does, and is timed by the wall.  1x is a quarter of the archive, 4x is all of it.
+References: ``git cat-file`` reads the same mails out of a repository, ``BytesParser`` is the standard library's.
 """
 
 from __future__ import annotations
