@@ -11,7 +11,8 @@ from itertools import islice
 
 from bot.code import vocabulary as words
 from bot.code.flow import Flow, Step, StepKind
-from bot.code.pieces import Definition, pieces_of
+from bot.code.outline import pieces_of
+from bot.code.pieces import Definition
 from bot.code.sections import Held
 from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of
 from bot.model import Evidence, Image, Role
@@ -154,9 +155,9 @@ class Fact:
 @lru_cache(maxsize=256)  # trees are large
 def functions_of(image: Image) -> tuple[Function, ...]:
     """The functions of an image, in order."""
-    file = pieces_of(image.text)
+    file = pieces_of(image)
     return tuple(
-        Function(image, definition, row + definition.row)
+        Function(image, definition, row + definition.place.row)
         for piece, row in zip(file.pieces, file.rows, strict=True)
         for definition in piece.definitions
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Protocol
 
 from bot.code import vocabulary as words
 from bot.code.declarations import Declarations, declarations_in, merged, variables_in
@@ -34,15 +37,23 @@ def may_tell(text: str) -> bool:
     return words.SECTION_WORDS.search(text.encode("utf-8", "replace")) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a function is defined in its piece, in bytes and rows, and whether the parser understood all of it."""
+
+    name: str
+    start: int
+    stop: int
+    row: int
+    clean: bool
+
+
 class Definition:
     """The definition of a function, wherever it stands; all about it is worked out when first asked for, and once."""
 
-    def __init__(self, piece: Piece, node: Node, name: str) -> None:
-        self.piece, self.name = piece, name
-        self.start, self.row = node.start_byte, node.start_point.row  # in the piece
-        self.clean = not node.has_error  # the parser understood all of it
-        self._length = node.end_byte - node.start_byte
-        self.text = piece.original[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    def __init__(self, piece: Piece, place: Place) -> None:
+        self.piece, self.place, self.name = piece, place, place.name
+        self.text = piece.original[place.start : place.stop].decode("utf-8", "replace")
 
     @cached_property
     def signature(self) -> str:
@@ -54,6 +65,11 @@ class Definition:
         inner = self.signature[self.signature.find("(") + 1 : self.signature.rfind(")")]
         names = (_IDENTIFIER.search(re.sub(r"\[[^\]]*\]$", "", part.strip())) for part in split_arguments(inner))
         return tuple(match[0] if match else "" for match in names)
+
+    @property
+    def clean(self) -> bool:
+        """Whether the parser understood all of it."""
+        return self.place.clean
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -67,8 +83,7 @@ class Definition:
 
     @cached_property
     def flow(self) -> Flow:
-        source = self.piece.source
-        return flow_of(source, next(node for node in functions(source) if node.start_byte == self.start))
+        return self.piece.flow(self.place)
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -95,75 +110,111 @@ class Definition:
 
     def same_as(self, other: Definition) -> bool:
         """Whether it reads the same, also where it stands in another piece."""
-        return self.text == other.text and self._prepared == other._prepared
+        return self.text == other.text and self.prepared == other.prepared
 
-    @property
-    def _prepared(self) -> bytes:
-        return self.piece.prepared[self.start : self.start + self._length]
+    @cached_property
+    def prepared(self) -> str:
+        """A digest of what the parser was given to read."""
+        return self.piece.prepared(self.place)
 
     @property
     def comment_above(self) -> str:
-        found = _COMMENT_ABOVE.search(self.piece.original[max(0, self.start - _ABOVE) : self.start])
+        found = _COMMENT_ABOVE.search(self.piece.original[max(0, self.place.start - _ABOVE) : self.place.start])
         return found[0].decode("utf-8", "replace") if found else ""
 
 
-class Piece:
+class Piece(Protocol):
     """A stretch of a file that reads as C by itself."""
 
-    def __init__(self, masked: MaskedText, aliases: Aliases) -> None:
-        self.original = masked.original
-        self.prepared = prepared(masked)
-        self.aliases = aliases  # macros of the file that only stand for another name, of those that the piece mentions
+    original: bytes
+    digest: str  # of the text as the settling of the whole file left it
+    aliases: Aliases  # macros of the file that only stand for another name, of those that the piece mentions
 
     @property
-    def source(self) -> Source:
-        return _source(self.original, self.prepared, self.aliases)
+    def definitions(self) -> tuple[Definition, ...]: ...
+    @property
+    def declarations(self) -> Declarations: ...
+    def flow(self, place: Place) -> Flow: ...
+    def prepared(self, place: Place) -> str: ...
+
+
+class Parsed:
+    """A piece that was read here and now."""
+
+    def __init__(self, masked: MaskedText, digest: str, aliases: Aliases) -> None:
+        self.original, self.digest, self.aliases = masked.original, digest, aliases
+        self._prepared = prepared(masked)
 
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
-        source = self.source
+        source = self._source
         named = ((node, name_of(source, node)) for node in functions(source))
-        return tuple(Definition(self, node, name) for node, name in named if name)
+        return tuple(Definition(self, _place(node, name)) for node, name in named if name)
 
     @cached_property
     def declarations(self) -> Declarations:
         return declarations_in(self.original.decode("utf-8", "replace"))
 
+    def flow(self, place: Place) -> Flow:
+        source = self._source
+        return flow_of(source, next(node for node in functions(source) if node.start_byte == place.start))
+
+    def prepared(self, place: Place) -> str:
+        return digest(self._prepared[place.start : place.stop])
+
+    @property
+    def _source(self) -> Source:
+        return _source(self.original, self._prepared, self.aliases)
+
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The pieces of a file, and the row of the file at which each begins."""
+    """The pieces of a file, the row of the file at which each begins, and what they declare together."""
 
     pieces: tuple[Piece, ...]
     rows: tuple[int, ...]
     declarations: Declarations
 
+    @classmethod
+    def of(cls, pieces: Iterable[Piece]) -> Pieces:
+        found = tuple(pieces)
+        lines = accumulate((piece.original.count(b"\n") for piece in found), initial=0)
+        return cls(found, tuple(lines)[:-1], merged(piece.declarations for piece in found))
 
-@lru_cache(maxsize=256)
-def pieces_of(text: str) -> Pieces:
+
+def cut(text: str) -> Pieces:
     """The pieces of a text, in order."""
     original = encoded(text)
     aliases = aliases_in(original)
-    found = tuple(_piece(masked, _mentioned(aliases, masked.original)) for masked in pieces(original))
-    rows, row = [], 0
-    for piece in found:
-        rows.append(row)
-        row += piece.original.count(b"\n")
-    return Pieces(found, tuple(rows), merged(piece.declarations for piece in found))
+    return Pieces.of(_known(masked, _mentioned(aliases, masked.original)) for masked in pieces(original))
 
 
 def _mentioned(aliases: Mapping[str, str], original: bytes) -> Aliases:
     return tuple((name, target) for name, target in aliases.items() if name.encode() in original)
 
 
-def _piece(masked: MaskedText, aliases: Aliases) -> Piece:
-    key = (masked.original, bytes(masked.work), aliases)
-    return _KNOWN.of(key, len(masked.original), lambda: Piece(masked, aliases))
+def digest(data: bytes | bytearray) -> str:
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+def _known(masked: MaskedText, aliases: Aliases) -> Piece:
+    spelled = digest(masked.work)
+    key = (masked.original, spelled, aliases)
+    return _KNOWN.of(key, len(masked.original), lambda: Parsed(masked, spelled, aliases))
+
+
+def remember(piece: Piece) -> Piece:
+    """A piece that was read at another time, or the same one when it is known already."""
+    return _KNOWN.of((piece.original, piece.digest, piece.aliases), len(piece.original), lambda: piece)
 
 
 @lru_cache(maxsize=256)  # a tree of syntax takes a hundred times its text
 def _source(original: bytes, prepared: bytes, aliases: Aliases) -> Source:
     return Source.of(original, prepared, dict(aliases))
+
+
+def _place(node: Node, name: str) -> Place:
+    return Place(name, node.start_byte, node.end_byte, node.start_point.row, not node.has_error)
 
 
 def name_of(source: Source, function: Node) -> str:

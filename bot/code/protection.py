@@ -9,7 +9,7 @@ from functools import cached_property
 
 from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
-from bot.code.pieces import pieces_of
+from bot.code.outline import pieces_of
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs
 from bot.model import Evidence, Known, Role, World
 
@@ -119,7 +119,7 @@ class WorldFacts:
     ) -> None:
         self.world, self.focus, self.before = world, focus, before
         self.known = known or Known()
-        self.structs = Structs(pieces_of(image.text).declarations for image in world.images)
+        self.structs = Structs(pieces_of(image).declarations for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
         self._twins: dict[Function, Function] = {}  # the function in the world before, when it did not change
@@ -276,10 +276,10 @@ class WorldFacts:
 
 def _same_types(one: World, other: World) -> bool:
     """Whether two worlds define the same structs."""
-    texts = {image.path: image.text for image in other.images}
+    twins = {image.path: image for image in other.images}
     return all(
-        image.text == texts.get(image.path)
-        or pieces_of(image.text).declarations.structs == pieces_of(texts.get(image.path, "")).declarations.structs
+        (twin := twins.get(image.path)) is not None
+        and (image.text == twin.text or pieces_of(image).declarations.structs == pieces_of(twin).declarations.structs)
         for image in one.images
     ) and len(one.images) == len(other.images)
 

@@ -15,7 +15,7 @@ class Remembered(Generic[ValueT]):
 
     def __init__(self, budget: int) -> None:
         self._kept: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
-        self._left = budget
+        self._budget = self._left = budget
         self._lock = Lock()
 
     def get(self, key: Hashable) -> ValueT | None:
@@ -36,6 +36,11 @@ class Remembered(Generic[ValueT]):
                 _, (_, gone) = self._kept.popitem(last=False)
                 self._left += gone
         return value
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self._left = self._budget
 
     def of(self, key: Hashable, weight: int, make: Callable[[], ValueT]) -> ValueT:
         """The value kept under a key, made now when there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.code.fragment import Sparse, sections_of, shown
 from bot.code.patching import Line, MisfitError, applied, lines_of, unapplied
@@ -68,7 +68,7 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
     told = [(track, _tell(track, len(patches), base, notes)) for track in _tracks(patches)]
     mine = {diff.path for track, _ in told for _, diff in track.changes} | {track.base_path for track, _ in told}
     others = [
-        Image(path, text)
+        Image(path, text, outline=base.outlines.get(path, b""))
         for path, text in base.texts.items()
         if text is not None and path not in mine and path.endswith(_SOURCE)
     ]
@@ -120,6 +120,9 @@ def _tell(track: _Track, patches: int, base: Base, notes: list[str]) -> _Told:
     if text is not None:
         told = _tell_whole(track, patches, lines_of(text), base.name, notes)
         if told is not None:
+            first = told.states[0]
+            if first is not None and first.text == text:
+                told.states[0] = replace(first, outline=base.outlines.get(track.base_path, b""))
             told.from_tree = not track.born
             return told
     elif base.name:

@@ -20,6 +20,7 @@ class Image:
     text: str
     whole: bool = True
     lines: tuple[int, ...] = ()
+    outline: bytes = field(default=b"", compare=False, repr=False)  # what bot/code has worked out of the text before
 
     def file_line(self, line: int) -> int:
         """The file's own number of line ``line`` of the text; the nearest known one above a made-up line."""
@@ -69,6 +70,7 @@ class Answer:
 
     texts: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    outlines: Mapping[str, bytes] = field(default_factory=dict)  # of some of the texts: what bot/code knows of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,15 @@ class Base:
     notes: tuple[str, ...] = ()
     asked: frozenset[str | tuple[str, ...]] = frozenset()  # mentions and definitions that were answered
     known: Known = field(default_factory=Known)
+    outlines: Mapping[str, bytes] = field(default_factory=dict)
 
     def plus(self, wanted: Wanted, answer: Answer) -> Base:
         asked = self.asked | frozenset(wanted.mentions) | frozenset(wanted.definitions)
         # What was asked for by path comes first: the diff's own blob beats the same file met in a search.
         texts = {**answer.texts, **self.texts}
-        return Base(self.name, texts, self.notes + answer.notes, asked, self.known)
+        new = {path: outline for path, outline in answer.outlines.items() if path not in self.texts}
+        outlines = {**self.outlines, **new}
+        return Base(self.name, texts, self.notes + answer.notes, asked, self.known, outlines)
 
 
 class Level(enum.StrEnum):

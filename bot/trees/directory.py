@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot.model import Answer, Wanted
 from bot.ports import TreeError
+from bot.trees.folders import Folders
+from bot.trees.index import Index
+from bot.trees.outlines import decoded, outlines
 from bot.trees.scope import Scope, is_inside, is_source
 from bot.trees.search import MAX_FILE_BYTES, Search
-from bot.trees.words import Words
 
 _VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$", re.MULTILINE)
 _SCOPE_SECONDS = 30.0  # how long a list of the files is trusted; what is in them is looked up each time
@@ -23,13 +24,14 @@ _SCOPE_SECONDS = 30.0  # how long a list of the files is trusted; what is in the
 class Directory:
     """Sources as they are on the disk now.  Nothing outside the directory is read, whatever a diff or a link says."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, index: Index | None = None) -> None:
         """Raises TreeError when there is no such directory."""
         self.path = path.expanduser().resolve()
         if not self.path.is_dir():
             raise TreeError(f"tree {path}: there is no such directory; name a directory of kernel sources")
         self.name = _name(self.path)
-        self._words = Words()
+        self.index = index or Index()
+        self._folders = Folders(self.path, self.index)
         self._scope: Scope | None = None
         self._scope_until = 0.0
         self._lock = threading.Lock()  # answers are made in threads
@@ -40,17 +42,37 @@ class Directory:
     def _answer(self, wanted: Wanted) -> Answer:
         if not self.path.is_dir():
             raise TreeError(f"tree {self.path}: the directory is gone; mount it again or name another")
-        texts: dict[str, str | None] = {}
         notes: list[str] = []
-        for path, _ in wanted.files:
-            data = self._inside(path, notes)
-            texts[path] = None if data is None else _decoded(data)
+        found: dict[str, bytes | None] = {path: self._inside(path, notes) for path, _ in wanted.files}
         search = Search(wanted)
         if search:
             with self._lock:
-                for path, found in search.among(self._words_near(wanted.near), self._read):
-                    texts.setdefault(path, _decoded(found))
-        return Answer(texts, (*notes, *search.notes()))
+                near = self._folders.numbered(self.scope().nearest(wanted.near))
+                for path in search.among(near, self.index.holding):
+                    if path not in found:
+                        found[path] = self._folders.read(path)
+        texts = {path: None if data is None else decoded(data) for path, data in found.items()}
+        sources = {path: data for path, data in found.items() if data is not None and is_source(path)}
+        return Answer(texts, (*notes, *search.notes()), outlines(self.index, sources))
+
+    def scope(self) -> Scope:
+        """The source files."""
+        now = time.monotonic()
+        if self._scope is None or now > self._scope_until:
+            self._scope, self._scope_until = Scope(self._folders.paths()), now + _SCOPE_SECONDS
+        return self._scope
+
+    def sources(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The bytes of source files; those that cannot be read or are too large are passed over."""
+        for path in paths:
+            data = self._folders.read(path)
+            if data is not None and len(data) <= MAX_FILE_BYTES:
+                yield path, data
+
+    def learn(self, paths: Sequence[str]) -> None:
+        """Take the words of source files into the index."""
+        with self._lock:
+            list(self._folders.numbered(paths))
 
     def _inside(self, path: str, notes: list[str]) -> bytes | None:
         """A file that a diff names, None when it is not there or not ours to read."""
@@ -67,35 +89,6 @@ class Directory:
             notes.append(f"{path[:200]!r} cannot be read: {fault.strerror}")
             return None
 
-    def _words_near(self, near: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-        """The files to search with their words; those that are new or have changed are read."""
-        now = time.monotonic()
-        if self._scope is None or now > self._scope_until:
-            self._scope, self._scope_until = Scope(_paths(self.path)), now + _SCOPE_SECONDS
-        for path in self._scope.nearest(near):
-            try:
-                known = os.stat(f"{self.path}/{path}")  # noqa: PTH116  thousands of them: a Path costs more than the call
-            except OSError:
-                continue  # it went away since the directory was listed
-            key = (path, known.st_mtime_ns, known.st_size)
-            words = self._words.of(key)
-            if words is None:
-                data = self._read(path) if known.st_size <= MAX_FILE_BYTES else None
-                words = self._words.learn(key, data or b"")
-            yield path, words
-
-    def _read(self, path: str) -> bytes | None:
-        try:
-            with open(f"{self.path}/{path}", "rb", buffering=0) as file:  # noqa: PTH123  as above
-                return file.read()
-        except OSError:
-            return None
-
-
-def _decoded(data: bytes) -> str:
-    """Source text in the way of Message.body: every byte can be had back."""
-    return data.decode("utf-8", "surrogateescape")
-
 
 def _bytes(place: Path, notes: list[str]) -> bytes | None:
     with place.open("rb") as file:
@@ -104,24 +97,6 @@ def _bytes(place: Path, notes: list[str]) -> bytes | None:
         notes.append(f"{place.name} is larger than {MAX_FILE_BYTES} bytes: not read")
         return None
     return data
-
-
-def _paths(root: Path) -> Iterator[str]:
-    """The source files, links left out: a kernel tree has none that matter, and they lead anywhere."""
-    folders = [""]
-    while folders:
-        prefix = folders.pop()
-        try:
-            with os.scandir(root / prefix) as entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(f"{prefix}{entry.name}/")
-                    elif is_source(entry.name) and entry.is_file(follow_symlinks=False):
-                        yield f"{prefix}{entry.name}"
-        except OSError:
-            continue  # one folder that may not be read
 
 
 def _name(path: Path) -> str:

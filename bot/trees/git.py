@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bot import git
 from bot.model import Answer, Wanted
 from bot.ports import TreeError
+from bot.trees.index import Index
+from bot.trees.outlines import decoded, outlines
 from bot.trees.scope import Scope, is_inside, is_source
 from bot.trees.search import MAX_FILE_BYTES, Search
-from bot.trees.words import Words
 
 _ID = re.compile(r"[0-9a-f]{7,64}\Z")
 
@@ -24,14 +25,14 @@ class GitTree:
     A blob that the diff names is taken before the revision's own file: it is what the patch was made for.
     """
 
-    def __init__(self, path: Path, rev: str = "HEAD") -> None:
+    def __init__(self, path: Path, rev: str = "HEAD", index: Index | None = None) -> None:
         """Raises TreeError when there is no such repository or no such revision in it."""
         self.path = path.expanduser().resolve()
         self.rev = rev
         self._listed = ""  # the commit that the files below are of
         self._ids: dict[str, str] = {}
         self._scope = Scope(())
-        self._words = Words()
+        self.index = index or Index()
         self._lock = threading.Lock()  # answers are made in threads
         self.name = self._named(self._commit())
 
@@ -45,14 +46,17 @@ class GitTree:
             commit = self._known(wanted.base_commit) or own
             with self._lock, git.objects(self.path) as objects:
                 notes = [f"read at {commit[:12]}, the base-commit that the series names"] if commit != own else []
-                texts = _files(objects, commit, wanted.files, notes)
+                found = _files(objects, commit, wanted.files, notes)
                 search = Search(wanted)
                 if search:
                     ids = self._list(commit)
-                    words = self._words_near(objects, ids, wanted.near)
-                    for path, found in search.among(words, lambda path: _blob(objects, ids[path])):
-                        texts.setdefault(path, _decoded(found))
-            return Answer(texts, (*notes, *search.notes()))
+                    near = self._numbered(objects, ids, self._scope.nearest(wanted.near))
+                    for path in search.among(near, self.index.holding):
+                        if path not in found:
+                            found[path] = _blob(objects, ids[path])
+            texts = {path: None if data is None else decoded(data) for path, data in found.items()}
+            sources = {path: data for path, data in found.items() if data is not None and is_source(path)}
+            return Answer(texts, (*notes, *search.notes()), outlines(self.index, sources))
         except git.GitError as fault:
             raise TreeError(f"tree {self.path}: git cannot read it: {fault}; check it with git fsck") from None
 
@@ -84,7 +88,11 @@ class GitTree:
     def _list(self, commit: str) -> dict[str, str]:
         """The source files of a commit and their blobs; remembered, since it is asked again for every series."""
         if self._listed != commit:
-            output = git.run(self.path, "ls-tree", "-r", "-z", "--full-tree", commit)
+            output = self.index.listing(f"commit {commit}")
+            if output is None:
+                output = git.run(self.path, "ls-tree", "-r", "-z", "--full-tree", commit)
+                output = b"\0".join(entry for entry in output.split(b"\0") if entry.endswith((b".c", b".h")))
+                self.index.keep_listing(f"commit {commit}", output)
             entries = (entry.partition("\t") for entry in output.decode("utf-8", "surrogateescape").split("\0"))
             self._ids = {
                 path: words.split(" ")[2] for words, _, path in entries if words[:3] == "100" and is_source(path)
@@ -92,22 +100,46 @@ class GitTree:
             self._scope, self._listed = Scope(self._ids), commit
         return self._ids
 
-    def _words_near(self, objects: git.Objects, ids: dict[str, str], near: tuple[str, ...]) -> list[tuple[str, bytes]]:
-        """The files to search with their words; blobs that were never seen are read."""
-        paths = self._scope.nearest(near)
-        words = {path: self._words.of(ids[path]) for path in paths}
-        new = [path for path, known in words.items() if known is None]
-        for path, data in zip(new, objects.blobs([ids[path] for path in new], MAX_FILE_BYTES), strict=True):
-            words[path] = self._words.learn(ids[path], data if isinstance(data, bytes) else b"")
-        return [(path, known or b"") for path, known in words.items()]
+    def _numbered(self, objects: git.Objects, ids: Mapping[str, str], paths: Sequence[str]) -> list[tuple[str, int]]:
+        """The files with their numbers in the index; blobs that were never seen are read."""
+        numbers = self.index.numbers()
+        new = list(dict.fromkeys(ids[path] for path in paths if ids[path] not in numbers))
+        if new:
+            read = objects.blobs(new, MAX_FILE_BYTES)
+            pairs = zip(new, read, strict=True)
+            self.index.learn((blob, data if isinstance(data, bytes) else b"") for blob, data in pairs)
+            numbers = self.index.numbers()
+        return [(path, numbers[ids[path]]) for path in paths if ids[path] in numbers]
+
+    def scope(self) -> Scope:
+        """The source files of the revision.  Raises TreeError."""
+        try:
+            self._list(self._commit())
+        except git.GitError as fault:
+            raise TreeError(f"tree {self.path}: git cannot read it: {fault}; check it with git fsck") from None
+        return self._scope
+
+    def sources(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The bytes of source files of the revision; those that cannot be read or are too large are passed over."""
+        with git.objects(self.path) as objects:
+            for path, data in zip(
+                paths, objects.blobs([self._ids[path] for path in paths], MAX_FILE_BYTES), strict=True
+            ):
+                if isinstance(data, bytes):
+                    yield path, data
+
+    def learn(self, paths: Sequence[str]) -> None:
+        """Take the words of source files into the index."""
+        with self._lock, git.objects(self.path) as objects:
+            self._numbered(objects, self._ids, paths)
 
 
 def _files(
     objects: git.Objects, commit: str, files: Sequence[tuple[str, str]], notes: list[str]
-) -> dict[str, str | None]:
+) -> dict[str, bytes | None]:
     """The wanted files: the diff's blob, or else what the commit has at that path."""
-    texts: dict[str, str | None] = {path: None for path, _ in files}
-    notes += [f"{path[:200]!r} lies outside the tree: not read" for path in texts if not is_inside(path)]
+    found: dict[str, bytes | None] = {path: None for path, _ in files}
+    notes += [f"{path[:200]!r} lies outside the tree: not read" for path in found if not is_inside(path)]
     plain = [(path, blob) for path, blob in files if is_inside(path)]
     blobs = objects.blobs([blob if _ID.match(blob) else "missing" for _, blob in plain], MAX_FILE_BYTES)
     named = dict(zip(plain, list(blobs), strict=True))
@@ -116,15 +148,10 @@ def _files(
         best = named[path, blob] if named[path, blob] is not None else data
         if isinstance(best, git.TooBig):
             notes.append(f"{path} is larger than {MAX_FILE_BYTES} bytes: not read")
-        texts[path] = _decoded(best) if isinstance(best, bytes) else None
-    return texts
+        found[path] = best if isinstance(best, bytes) else None
+    return found
 
 
 def _blob(objects: git.Objects, name: str) -> bytes | None:
     (data,) = objects.blobs((name,), MAX_FILE_BYTES)
     return data if isinstance(data, bytes) else None
-
-
-def _decoded(data: bytes) -> str:
-    """Source text in the way of Message.body: every byte can be had back."""
-    return data.decode("utf-8", "surrogateescape")

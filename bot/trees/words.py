@@ -1,38 +1,33 @@
-"""Remembers which words each file of a tree has, so that only the files with the wanted ones are read again."""
+"""What a file can be found by: its words, and the functions that it defines."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
+import re
 
-_BUDGET_BYTES = 128 << 20
+MAX_SIGNATURE = 2000
 _NOT_WORD = bytes(code if code > 127 or chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(256))
+_DIGITS = frozenset(b"0123456789")
+# The first parenthesis of a line that begins at the margin, or of the next line, and the name before it.
+_HEADER = re.compile(
+    rb"^(?![ \t#/*])[^\n=({\"]*?(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*+)[ \t\r\f\v]*+(?:\n\s*+)?+\(", re.MULTILINE
+)
 
 
-class Words:
-    """The words of files, under keys that change when the file does; the files that were not asked of for longest go.
+def definition(name: bytes) -> bytes:
+    """What a file that defines a function is found by."""
+    return name + b"("
 
-    A file's words are one string, each between line ends: a search in it is one scan in C, and it takes a third of the
-    room that the file takes.
-    """
 
-    def __init__(self, budget: int = _BUDGET_BYTES) -> None:
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._left = budget
+def words_of(data: bytes) -> frozenset[bytes]:
+    """All names that stand in a C text, and ``name(`` for each function that it defines."""
+    words = {word for word in data.translate(_NOT_WORD).split() if word[0] not in _DIGITS}
+    return frozenset(words | {definition(name) for name in _defined(data)})
 
-    def of(self, key: Hashable) -> bytes | None:
-        """The words kept under a key, None when the file must be read first."""
-        words = self._kept.get(key)
-        if words is not None:
-            self._kept.move_to_end(key)
-        return words
 
-    def learn(self, key: Hashable, data: bytes) -> bytes:
-        """Keep the words of a file."""
-        words = b"\n" + b"\n".join(set(data.translate(_NOT_WORD).split())) + b"\n"
-        self._left += len(self._kept.pop(key, b"")) - len(words)
-        self._kept[key] = words
-        while self._left < 0:
-            _, gone = self._kept.popitem(last=False)
-            self._left += len(gone)
-        return words
+def _defined(data: bytes) -> set[bytes]:
+    found: set[bytes] = set()
+    for header in _HEADER.finditer(data):
+        body = data.find(b"{", header.end(), header.end() + MAX_SIGNATURE)
+        if body >= 0 and data.find(b";", header.end(), body) < 0:
+            found.add(header[1])
+    return found

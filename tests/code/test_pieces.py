@@ -6,7 +6,7 @@ import pytest
 
 from bot.code.declarations import declarations_in
 from bot.code.facts import functions_of
-from bot.code.pieces import pieces_of
+from bot.code.pieces import cut
 from bot.code.remembered import Remembered
 from bot.code.syntax import function_name, functions, parse
 from bot.model import Image
@@ -72,12 +72,12 @@ def test_pieces_have_the_functions_and_the_declarations_of_the_whole() -> None:
     assert not whole.root.has_error
     nodes = list(functions(whole))
     found = functions_of(Image("hub.c", FILE))
-    assert len(pieces_of(FILE).pieces) > 3
+    assert len(cut(FILE).pieces) > 3
     assert [f.name for f in found] == [function_name(whole, node) for node in nodes]
     assert [f.text for f in found] == [whole.text(node) for node in nodes]
     assert [f.line for f in found] == [node.start_point.row + 1 for node in nodes]
     assert all(f.clean for f in found)
-    assert pieces_of(FILE).declarations == declarations_in(FILE)
+    assert cut(FILE).declarations == declarations_in(FILE)
 
 
 def test_a_macro_that_stands_for_another_name_does_so_in_all_pieces() -> None:
@@ -102,7 +102,7 @@ def test_an_error_in_one_function_hides_no_other(place: str) -> None:
 @pytest.mark.parametrize("crumb", ["{\n}\n", "}\n", "{\n", "/*\n}\n*/"])
 def test_a_text_of_nothing_but_braces_does_not_fall_into_crumbs(crumb: str) -> None:
     text = crumb * 50_000
-    assert len(pieces_of(text).pieces) <= len(text) // 200 + 1
+    assert len(cut(text).pieces) <= len(text) // 200 + 1
 
 
 def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:

@@ -1,11 +1,10 @@
-"""Which C text defines a function, and which words a file is remembered by."""
+"""Which C text defines a function, and which words a file is found by."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.trees.search import defines
-from bot.trees.words import Words
+from bot.trees.words import definition, words_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ from bot.trees.words import Words
     ],
 )
 def test_a_definition_has_a_body(text: str) -> None:
-    assert defines(text.encode(), b"f")
+    assert definition(b"f") in words_of(text.encode())
 
 
 @pytest.mark.parametrize(
@@ -40,26 +39,8 @@ def test_a_definition_has_a_body(text: str) -> None:
     ],
 )
 def test_a_use_or_a_prototype_is_no_definition(text: str) -> None:
-    assert not defines(text.encode(), b"f")
+    assert definition(b"f") not in words_of(text.encode())
 
 
-def test_words_are_names_and_numbers_between_everything_else() -> None:
-    words = Words().learn("k", b'if (a->b_c[12] != "d e")\n\treturn\0x;')
-    assert set(words.split()) == {b"if", b"a", b"b_c", b"12", b"d", b"e", b"return", b"x"}
-
-
-def test_files_that_were_not_asked_of_for_longest_go_first() -> None:
-    words = Words(budget=100)
-    for key in ("a", "b", "c"):
-        words.learn(key, b"x" * 30)
-    assert words.of("a")
-    words.learn("d", b"x" * 30)
-    assert words.of("b") is None
-    assert all(words.of(key) for key in ("a", "c", "d"))
-
-
-def test_a_file_that_is_learnt_anew_takes_its_room_once() -> None:
-    words = Words(budget=100)
-    for _ in range(50):
-        words.learn("a", b"x" * 60)
-    assert words.of("a")
+def test_words_are_the_names_between_everything_else() -> None:
+    assert words_of(b'if (a->b_c[12] != "d e")\n\treturn\0x;') == {b"if", b"a", b"b_c", b"d", b"e", b"return", b"x"}

@@ -1,0 +1,124 @@
+"""Which source files lie in a directory, and what is in each: looked up as cheaply as the disk allows."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from bot.trees.index import Index, blob_name
+from bot.trees.scope import is_source
+from bot.trees.search import MAX_FILE_BYTES
+
+_SETTLED_NS = 2_000_000_000  # what was written since may be written again without a change of its times
+_Stamp: TypeAlias = tuple[int, int, int, int]
+
+
+class Folders:
+    """The files below a directory by path.  Links are left out: a kernel tree has none that matter."""
+
+    def __init__(self, root: Path, index: Index) -> None:
+        self._root, self._index = root, index
+        self._folders: dict[str, tuple[int, list[str], list[str]]] = {}  # when changed, folders and sources in it
+        self._blobs: dict[str, tuple[_Stamp, str]] = {}
+        self._known = False
+        self._new = False
+
+    def paths(self) -> list[str]:
+        """All source files.  A folder whose time of change is the same has the same entries."""
+        self._recall()
+        before, self._folders = self._folders, {}
+        found: list[str] = []
+        pending = [""]
+        while pending:
+            prefix = pending.pop()
+            entries = self._entries(prefix, before.get(prefix))
+            if entries is not None:
+                self._folders[prefix] = entries
+                pending += [f"{prefix}{name}/" for name in entries[1]]
+                found += [f"{prefix}{name}" for name in entries[2]]
+        self._new = self._new or self._folders != before
+        return found
+
+    def _entries(
+        self, prefix: str, known: tuple[int, list[str], list[str]] | None
+    ) -> tuple[int, list[str], list[str]] | None:
+        folders, sources = [], []
+        try:
+            changed = os.stat(self._root / prefix).st_mtime_ns  # noqa: PTH116  thousands of them: a Path costs more
+            if known is not None and known[0] == changed:
+                return known
+            with os.scandir(self._root / prefix) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif is_source(entry.name) and entry.is_file(follow_symlinks=False):
+                        sources.append(entry.name)
+        except OSError:
+            return None  # one folder that may not be read
+        return (changed if changed < time.time_ns() - _SETTLED_NS else 0), folders, sources
+
+    def numbered(self, paths: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """The files with their numbers in the index; those that are new or have changed are read."""
+        self._recall()
+        blobs: dict[str, str] = {}
+        fresh: dict[str, bytes] = {}
+        numbers = self._index.numbers()
+        for path in paths:
+            with suppress(OSError):  # it went away since the folder was listed
+                blobs[path] = self._blob(path, fresh, numbers.keys())
+        if fresh:
+            self._index.learn(fresh.items())
+            numbers = self._index.numbers()
+        self._save()
+        return ((path, numbers[blob]) for path, blob in blobs.items() if blob in numbers)
+
+    def _blob(self, path: str, fresh: dict[str, bytes], known: Collection[str]) -> str:
+        stat = os.stat(f"{self._root}/{path}")  # noqa: PTH116  as above
+        stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+        before = self._blobs.get(path)
+        if before is not None and before[0] == stamp and (before[1] in known or before[1] in fresh):
+            return before[1]
+        data = self.read(path) if stat.st_size <= MAX_FILE_BYTES else None
+        blob = blob_name(data or b"")
+        if blob not in known:
+            fresh[blob] = data or b""
+        if max(stamp[:2]) < time.time_ns() - _SETTLED_NS:
+            self._blobs[path] = stamp, blob
+            self._new = True
+        return blob
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            with open(f"{self._root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123  as above
+                return file.read()
+        except OSError:
+            return None
+
+    # -- what is remembered between two processes
+
+    @property
+    def _place(self) -> str:
+        return f"folders {self._root}"
+
+    def _recall(self) -> None:
+        if self._known:
+            return
+        self._known = True
+        with suppress(ValueError, TypeError, LookupError):
+            kept = json.loads(self._index.listing(self._place) or b"[[], []]")
+            self._folders = {prefix: (changed, folders, files) for prefix, changed, folders, files in kept[0]}
+            self._blobs = {path: ((a, b, c, d), blob) for path, a, b, c, d, blob in kept[1]}
+
+    def _save(self) -> None:
+        if self._new and self._index.lasting:
+            folders = [[prefix, *entries] for prefix, entries in self._folders.items()]
+            blobs = [[path, *stamp, blob] for path, (stamp, blob) in self._blobs.items()]
+            self._index.keep_listing(self._place, json.dumps([folders, blobs], separators=(",", ":")).encode())
+        self._new = False
