@@ -173,12 +173,12 @@ def evaluate(
     """Review changes whose faults are known, and score what is found and what is said in vain."""
     from bot.cli import evaluate as command
     from bot.cli.peers import peers as found_peers
+    from bot.cli.trees import tree_at
     from bot.ports import FeedError, TreeError
-    from bot.trees.detect import tree_for
     from bot.truth.cases import TruthError, kinds
 
     try:
-        source = tree_for(tree, rev)
+        source = tree_at(tree, rev)
         command.run(
             file,
             source,
@@ -209,6 +209,27 @@ def audit(
 
     try:
         raise typer.Exit(command.run(tree, path or (), jobs=jobs, as_json=output is Format.JSON))
+    except TreeError as fault:
+        fail(str(fault))
+
+
+@app.command()
+def index(
+    tree: Annotated[str, typer.Argument(help="A kernel source directory or git repository.")],
+    rev: RevOption = "",
+    paths: Annotated[
+        list[str] | None, typer.Option(help="Files to index, such as 'net/core/*'; KVM and what it needs by default.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at the same time.")] = os.cpu_count() or 1,
+    config: ConfigOption = None,
+) -> None:
+    """Read a tree beforehand, so that each review finds it known.  Reviews add to the index what it lacks."""
+    from bot.cli import index as command
+    from bot.cli.trees import tree_at
+    from bot.ports import TreeError
+
+    try:
+        command.run(tree_at(tree, rev, config), paths or (), jobs=jobs)
     except TreeError as fault:
         fail(str(fault))
 

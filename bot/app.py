@@ -34,6 +34,7 @@ from bot.report.bar import Bar
 from bot.reviewer import Reviewer
 from bot.store import SqlStore
 from bot.trees.detect import tree_for
+from bot.trees.index import Index
 from config.known import known_functions
 from config.settings import Feed, Settings
 from config.settings import Slack as SlackSettings
@@ -148,7 +149,8 @@ class App:
             patience=settings.operators.patience,
         )
         self.store = SqlStore(settings.store_url)
-        self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev), known_functions())
+        index = Index(settings.index_folder, settings.tree.index_bytes)
+        self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev, index), known_functions())
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()

@@ -95,6 +95,14 @@ class Tree(Section):
     """A kernel source folder or git repository to judge series against; empty: a review sees the patch's lines only."""
     rev: str
     """The revision to read when the tree is a git repository; empty: the files as they lie there."""
+    index: str
+    """The folder of the index of trees; empty: `index` in the state folder. It can be removed at any time."""
+    index_megabytes: int = Field(ge=16)
+    """How large the index may grow before what was not asked for longest is let go."""
+
+    @property
+    def index_bytes(self) -> int:
+        return self.index_megabytes << 20
 
 
 class Archive(Section):
@@ -270,6 +278,10 @@ class Settings(BaseSettings):
         """Is nothing watched but the example that comes with gracewatch?"""
         example = {feed["path"] for feed in shipped("demo.toml").table["feeds"]}
         return {feed.place for feed in self.feeds} == example
+
+    @property
+    def index_folder(self) -> Path:
+        return Path(self.tree.index or self.state.folder / "index")
 
     @property
     def store_url(self) -> str:

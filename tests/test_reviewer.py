@@ -20,14 +20,15 @@ from bot.model import Answer, Known, Review, Series, Wanted
 from bot.ports import ReviewError, Tree, TreeError
 from bot.reviewer import PATIENCE_SECONDS, Reviewer
 from bot.trees.directory import Directory
+from bot.trees.index import Index
 from bot.trees.none import NoTree
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WRONG = {"kvm_device_release", "kvm_ioctl_create_device"}
 
 
-async def example() -> Series:
-    """v1 of the example series, as the service would hand it over."""
+async def example(mail: str = "kvm/v1.mbox") -> Series:
+    """An example series, as the service would hand it over."""
     found: list[Series] = []
 
     async def keep(series: Series) -> Review:
@@ -35,7 +36,7 @@ async def example() -> Series:
         return Review(series.key)
 
     async with sitting(keep) as work:
-        await work.read(Files([str(EXAMPLES / "kvm/v1.mbox")]))
+        await work.read(Files([str(EXAMPLES / mail)]))
     return found[0]
 
 
@@ -75,6 +76,17 @@ async def test_a_review_has_the_trees_word_and_its_process_is_kept_for_the_next(
     assert functions(first) == WRONG
     assert first == second
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("mail", ["kvm/v1.mbox", "kvm/v3.mbox"])
+async def test_a_review_from_a_warm_index_is_the_one_from_a_cold_index_and_from_none(mail: str, tmp_path: Path) -> None:
+    series = await example(mail)
+    found = []
+    for index in (Index(), Index(tmp_path), Index(tmp_path)):
+        async with reviewer(Directory(EXAMPLES / "tree", index)) as review:
+            found.append(await review(series))
+    assert found[0] == found[1] == found[2]
+    assert found[0].functions
 
 
 class Trap(str):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
@@ -12,14 +11,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bot.cli.showing import show
+from bot.cli.trees import directory_at
 from bot.code.facts import functions_of
 from bot.exports.json import document
 from bot.model import Address, Context, Finding, Image, Review, Scan, Series, SeriesState, World
 from bot.ports import TreeError
 from bot.report import summary, warning
 from bot.review import suspects
-from bot.trees.directory import Directory
-from bot.trees.search import MAX_FILE_BYTES
+from bot.trees.outlines import decoded, outlines
 from bot.truth.neighbourhood import KVM, worlds_of
 from config.known import known_functions
 
@@ -28,8 +27,8 @@ CLEAN, FINDINGS = 0, 1
 
 def run(tree: Path, patterns: Sequence[str], *, jobs: int, as_json: bool) -> int:
     """Print the suspects and return the exit code.  Raises TreeError."""
-    root = Directory(tree)
-    groups = worlds_of(_files(root.path), tuple(patterns) or KVM)
+    root = directory_at(tree)
+    groups = worlds_of(root.scope().paths, tuple(patterns) or KVM)
     if not groups:
         raise TreeError(f"tree {tree}: no C file matches {', '.join(patterns or KVM)}; name others with --path")
     findings, functions = _audited(root.path, groups, jobs)
@@ -41,13 +40,6 @@ def run(tree: Path, patterns: Sequence[str], *, jobs: int, as_json: bool) -> int
         show(*(warning.page(series, group, root.name) for group in warning.by_object(findings)))
         show(summary.closing(Scan(functions=functions), Counter(finding.rule for finding in findings)))
     return FINDINGS if findings else CLEAN
-
-
-def _files(root: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = Path(folder).relative_to(root).as_posix()
-        yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 
 
 def _audited(root: Path, groups: Sequence[Sequence[str]], jobs: int) -> tuple[tuple[Finding, ...], int]:
@@ -66,21 +58,13 @@ def _audited(root: Path, groups: Sequence[Sequence[str]], jobs: int) -> tuple[tu
 
 def _audit(root: Path, paths: Sequence[str]) -> tuple[tuple[Finding, ...], set[tuple[str, str]]]:
     """The suspects of one group, in a process of its own."""
-    images = tuple(Image(path, text) for path in paths if (text := _text(root / path)) is not None)
-    world = World(images)
-    return suspects(world, known_functions()), {
-        (image.path, function.name) for image in images for function in functions_of(image)
-    }
-
-
-def _text(file: Path) -> str | None:
-    """What a file says; None for one that leads elsewhere, cannot be read or is larger than any written by hand."""
-    try:
-        if file.is_symlink() or file.stat().st_size > MAX_FILE_BYTES:
-            return None
-        return file.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return None
+    tree = directory_at(root)
+    files = dict(tree.sources(paths))
+    known = outlines(tree.index, files)
+    images = tuple(Image(path, decoded(data), outline=known.get(path, b"")) for path, data in files.items())
+    tree.index.close()
+    found = suspects(World(images), known_functions())
+    return found, {(image.path, function.name) for image in images for function in functions_of(image)}
 
 
 def _whole_tree(name: str) -> Series:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot.cli.showing import show
 from bot.cli.sitting import Sitting, sitting, unreadable_line
+from bot.cli.trees import tree_at
 from bot.exports.json import document
 from bot.feeds.files import Files
 from bot.model import RawMail, Review, Scan, Series, Unreadable
@@ -18,7 +19,6 @@ from bot.report import summary
 from bot.report.text import harmless, one_line
 from bot.review import reverse as reversed_series
 from bot.reviewer import Reviewer
-from bot.trees.detect import tree_for
 from config.known import known_functions
 
 CLEAN, FINDINGS, CANNOT = 0, 1, 2
@@ -67,7 +67,7 @@ def run(
     ``archive`` is asked for only when a thread is to be fetched.
     """
     return asyncio.run(
-        _run(Given(places, archive), Reviewer(tree_for(tree, rev), known_functions()), reverse=reverse, as_json=as_json)
+        _run(Given(places, archive), Reviewer(tree_at(tree, rev), known_functions()), reverse=reverse, as_json=as_json)
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from bot.app import place_called, source
 from bot.cli.replay_feed import Since
 from bot.cli.sitting import PATIENCE, LeapingClock
+from bot.cli.trees import index_of
 from bot.report.text import render
 from bot.reviewer import Reviewer
 from bot.store import SqlStore
@@ -41,7 +42,7 @@ def run(settings: Settings, channel: str, span: timedelta) -> None:
 
 async def _previewed(settings: Settings, place: Place, span: timedelta) -> tuple[Said, ...]:
     now = datetime.now(UTC)
-    review = Reviewer(tree_for(settings.tree.path, settings.tree.rev), known_functions())
+    review = Reviewer(tree_for(settings.tree.path, settings.tree.rev, index_of(settings)), known_functions())
     async with AsyncExitStack() as stack:
         stack.callback(review.close)
         scratch, store = SqlStore("sqlite://"), await _kept(settings)

@@ -19,6 +19,7 @@ from bot.cli.replay_feed import Numbered, Since, taken
 from bot.cli.replay_state import State, kept
 from bot.cli.showing import show
 from bot.cli.sitting import MOST_UNREADABLE, PATIENCE, LeapingClock, unreadable_line
+from bot.cli.trees import tree_at
 from bot.exports.json import entry, written
 from bot.feeds.detect import Web, feed_named
 from bot.health import Figures
@@ -28,7 +29,6 @@ from bot.report import summary
 from bot.report.text import harmless, one_line
 from bot.reviewer import Reviewers
 from bot.store import SqlStore
-from bot.trees.detect import tree_for
 from config.known import known_functions
 from handlers.mail_arrived import Arrival
 from handlers.policy import Policy
@@ -60,7 +60,7 @@ def run(
     feed: Feed = feed_named(place, web)
     if since is not None:
         feed = Since(feed, since)
-    source = tree_for(tree, rev)
+    source = tree_at(tree, rev)
     local = Path(place).expanduser()
     question = (str(local.resolve()), source.name, rev, str(since), str(limit))
     with kept(question, anew=anew, resumable=local.exists()) as state:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bot.model import Answer, Wanted
@@ -47,8 +47,8 @@ class Directory:
         search = Search(wanted)
         if search:
             with self._lock:
-                near = self._folders.numbered(self.scope().nearest(wanted.near))
-                for path in search.among(near, self.index.holding):
+                paths = self.scope().nearest(wanted.near)
+                for path in search.found(self.index, lambda: self._folders.numbered(paths)):
                     if path not in found:
                         found[path] = self._folders.read(path)
         texts = {path: None if data is None else decoded(data) for path, data in found.items()}
@@ -69,10 +69,10 @@ class Directory:
             if data is not None and len(data) <= MAX_FILE_BYTES:
                 yield path, data
 
-    def learn(self, paths: Sequence[str]) -> None:
-        """Take the words of source files into the index."""
+    def learn(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Take the words of source files into the index; the blob of each."""
         with self._lock:
-            list(self._folders.numbered(paths))
+            return self._folders.blobs(paths)
 
     def _inside(self, path: str, notes: list[str]) -> bytes | None:
         """A file that a diff names, None when it is not there or not ours to read."""

@@ -65,7 +65,13 @@ class Folders:
         return (changed if changed < time.time_ns() - _SETTLED_NS else 0), folders, sources
 
     def numbered(self, paths: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """The files with their numbers in the index; those that are new or have changed are read."""
+        """The files with their numbers in the index."""
+        blobs = self.blobs(paths)
+        numbers = self._index.numbers()
+        return ((path, numbers[blob]) for path, blob in blobs.items() if blob in numbers)
+
+    def blobs(self, paths: Sequence[str]) -> dict[str, str]:
+        """What is in each file now; those that are new or have changed are read, and their words learnt."""
         self._recall()
         blobs: dict[str, str] = {}
         fresh: dict[str, bytes] = {}
@@ -75,9 +81,8 @@ class Folders:
                 blobs[path] = self._blob(path, fresh, numbers.keys())
         if fresh:
             self._index.learn(fresh.items())
-            numbers = self._index.numbers()
         self._save()
-        return ((path, numbers[blob]) for path, blob in blobs.items() if blob in numbers)
+        return blobs
 
     def _blob(self, path: str, fresh: dict[str, bytes], known: Collection[str]) -> str:
         stat = os.stat(f"{self._root}/{path}")  # noqa: PTH116  as above
@@ -95,6 +100,7 @@ class Folders:
         return blob
 
     def read(self, path: str) -> bytes | None:
+        """What a file that ``paths`` named says; None for one that cannot be read."""
         try:
             with open(f"{self._root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123  as above
                 return file.read()

@@ -50,8 +50,8 @@ class GitTree:
                 search = Search(wanted)
                 if search:
                     ids = self._list(commit)
-                    near = self._numbered(objects, ids, self._scope.nearest(wanted.near))
-                    for path in search.among(near, self.index.holding):
+                    near = self._scope.nearest(wanted.near)
+                    for path in search.found(self.index, lambda: self._numbered(objects, ids, near)):
                         if path not in found:
                             found[path] = _blob(objects, ids[path])
             texts = {path: None if data is None else decoded(data) for path, data in found.items()}
@@ -128,10 +128,11 @@ class GitTree:
                 if isinstance(data, bytes):
                     yield path, data
 
-    def learn(self, paths: Sequence[str]) -> None:
-        """Take the words of source files into the index."""
+    def learn(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Take the words of source files of the revision into the index; the blob of each."""
         with self._lock, git.objects(self.path) as objects:
             self._numbered(objects, self._ids, paths)
+        return {path: self._ids[path] for path in paths}
 
 
 def _files(

@@ -10,25 +10,33 @@ import sqlite3
 import threading
 import time
 import zlib
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import blake2b, sha1
+from hashlib import sha1
 from pathlib import Path
 from typing import TypeVar
 
+from bot.trees import postings
+from bot.trees.postings import proof
 from bot.trees.version import version
 from bot.trees.words import words_of
 
 ResultT = TypeVar("ResultT")
 LIMIT_BYTES = 1 << 30
 _DAY = 86_400
-_MOST_BATCHES = 64
 _WAIT_SECONDS = 10.0  # for another process that writes
+# Nothing is wrong with the file: somebody else has it for long, or it cannot be written.
+_OUT_OF_REACH = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS blob (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS word (
-    word BLOB, batch INTEGER, blobs BLOB NOT NULL, PRIMARY KEY (word, batch)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outline (
     name TEXT PRIMARY KEY, day INTEGER NOT NULL, proof BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listing (place TEXT PRIMARY KEY, proof BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
@@ -55,13 +63,24 @@ class Index:
         self._state = -1  # of the database that the numbers are of
         self._database: sqlite3.Connection | None = None
         self.rebuilt = 0
+        self.begun = 0  # how often the words were lost, for whatever reason
 
     @property
     def lasting(self) -> bool:
         return self._place is not None
 
+    @property
+    def place(self) -> str:
+        return str(self._place) if self._place else "memory"
+
+    def size(self) -> int:
+        """Bytes on the disk."""
+        with self._lock:
+            return self._with(_size)
+
     def close(self) -> None:
         with self._lock:
+            self.begun += 1
             database, self._database = self._database, None
             self._state = -1
             if database is not None:
@@ -77,7 +96,7 @@ class Index:
             (state,) = database.execute("PRAGMA data_version").fetchone()
             if state != self._state:  # another process wrote
                 self._state = state
-                self._numbers = dict(database.execute("SELECT name, number FROM blob"))
+                self._numbers = postings.numbers(database)
             return self._numbers
 
         with self._lock:
@@ -88,21 +107,15 @@ class Index:
         words = {blob: words_of(data) for blob, data in files}
         if words:
             with self._lock:
-                self._with(lambda db: _learn(db, words))
+                self._with(lambda database: postings.learn(database, words))
                 self._state = -1
                 self._with(self._within_limit)
 
     def holding(self, word: bytes) -> frozenset[int]:
         """The numbers of the blobs that a word finds."""
 
-        def ask(database: sqlite3.Connection) -> frozenset[int]:
-            found: set[int] = set()
-            for (packed,) in database.execute("SELECT blobs FROM word WHERE word = ?", (word,)):
-                found.update(_numbers(packed))
-            return frozenset(found)
-
         with self._lock:
-            return self._with(ask)
+            return self._with(lambda database: postings.holding(database, word))
 
     # -- outlines
 
@@ -113,10 +126,8 @@ class Index:
             found: dict[str, bytes] = {}
             today = int(time.time()) // _DAY
             for blob in blobs:
-                for day, proof, data in database.execute(
-                    "SELECT day, proof, data FROM outline WHERE name = ?", (blob,)
-                ):
-                    if proof != _proof(blob, data):
+                for day, kept, data in database.execute("SELECT day, proof, data FROM outline WHERE name = ?", (blob,)):
+                    if kept != proof(blob, data):
                         self.rebuilt += 1
                         database.execute("DELETE FROM outline WHERE name = ?", (blob,))
                         continue
@@ -129,10 +140,20 @@ class Index:
         with self._lock:
             return self._with(ask)
 
+    def outlined(self, blobs: Iterable[str]) -> frozenset[str]:
+        """Those of these blobs that have an outline."""
+
+        def ask(database: sqlite3.Connection) -> frozenset[str]:
+            query = "SELECT 1 FROM outline WHERE name = ?"
+            return frozenset(blob for blob in blobs if database.execute(query, (blob,)).fetchone())
+
+        with self._lock:
+            return self._with(ask)
+
     def keep(self, outlines: Iterable[tuple[str, bytes]]) -> None:
         """Keep the outlines of blobs."""
         today = int(time.time()) // _DAY
-        rows = [(blob, today, _proof(blob, data), data) for blob, data in outlines]
+        rows = [(blob, today, proof(blob, data), data) for blob, data in outlines]
 
         def write(database: sqlite3.Connection) -> None:
             database.executemany("INSERT OR REPLACE INTO outline VALUES (?, ?, ?, ?)", rows)
@@ -149,8 +170,8 @@ class Index:
         """What was kept under a name."""
 
         def ask(database: sqlite3.Connection) -> bytes | None:
-            for proof, packed in database.execute("SELECT proof, data FROM listing WHERE place = ?", (place,)):
-                if proof == _proof(place, packed):
+            for kept, packed in database.execute("SELECT proof, data FROM listing WHERE place = ?", (place,)):
+                if kept == proof(place, packed):
                     return zlib.decompress(packed)
                 self.rebuilt += 1
             return None
@@ -162,7 +183,7 @@ class Index:
         packed = zlib.compress(data, 1)
 
         def write(database: sqlite3.Connection) -> None:
-            row = (place, _proof(place, packed), packed)
+            row = (place, proof(place, packed), packed)
             database.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?)", row)
             database.commit()
 
@@ -176,11 +197,14 @@ class Index:
         """Work on the database; when it is broken, on a new one, and when there can be none, on one in memory."""
         try:
             return work(self._opened())
-        except (sqlite3.OperationalError, OSError):  # locked for long, full, read-only: there is no cache, then
+        except OSError:
             self._forsake()
-        except (sqlite3.DatabaseError, ValueError, zlib.error):
-            self.rebuilt += 1
-            self._remove()
+        except (sqlite3.Error, ValueError, TypeError, ArithmeticError, zlib.error) as fault:
+            if isinstance(fault, sqlite3.Error) and fault.sqlite_errorcode & 0xFF in _OUT_OF_REACH:
+                self._forsake()
+            else:
+                self.rebuilt += 1
+                self._remove()
         try:
             return work(self._opened())
         except (sqlite3.Error, OSError):
@@ -217,7 +241,8 @@ class Index:
         database.execute("PRAGMA incremental_vacuum").fetchall()
         if _size(database) > self._limit:
             self._state = -1
-            database.executescript("DELETE FROM outline; DELETE FROM word; DELETE FROM blob; DELETE FROM listing;")
+            self.begun += 1
+            database.executescript("DELETE FROM outline; DELETE FROM shelf; DELETE FROM batch; DELETE FROM listing;")
             database.execute("PRAGMA incremental_vacuum").fetchall()
 
 
@@ -231,7 +256,7 @@ def _open(place: Path | None) -> sqlite3.Connection:
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")
     database.execute("PRAGMA journal_mode = WAL").fetchall()
     database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is made anew
-    database.executescript(_SCHEMA)
+    database.executescript(_SCHEMA + postings.SCHEMA)
     return database
 
 
@@ -247,43 +272,3 @@ def _size(database: sqlite3.Connection) -> int:
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     (size,) = database.execute("PRAGMA page_size").fetchone()
     return int(pages) * int(size)
-
-
-def _proof(name: str, data: bytes) -> bytes:
-    return blake2b(data, digest_size=16, key=name.encode("utf-8", "surrogateescape")[:64]).digest()
-
-
-def _learn(database: sqlite3.Connection, words: Mapping[str, Iterable[bytes]]) -> None:
-    with database:
-        database.execute("BEGIN IMMEDIATE")
-        known = {name for (name,) in database.execute("SELECT name FROM blob")}
-        new = [name for name in words if name not in known]
-        database.executemany("INSERT INTO blob (name) VALUES (?)", [(name,) for name in new])
-        numbers = dict(database.execute("SELECT name, number FROM blob"))
-        held: dict[bytes, array[int]] = {}
-        for name in new:
-            for word in words[name]:
-                held.setdefault(word, array("I")).append(numbers[name])
-        (batch,) = database.execute("SELECT coalesce(max(batch), 0) + 1 FROM word").fetchone()
-        if batch > _MOST_BATCHES:
-            for word, packed in database.execute("SELECT word, blobs FROM word"):
-                held.setdefault(word, array("I")).extend(_numbers(packed))
-            database.execute("DELETE FROM word")
-            batch = 1
-        rows = ((word, batch, _packed(held[word])) for word in sorted(held))
-        database.executemany("INSERT INTO word VALUES (?, ?, ?)", rows)
-
-
-def _packed(numbers: array[int]) -> bytes:
-    data = numbers.tobytes()
-    return zlib.crc32(data).to_bytes(4, "big") + data
-
-
-def _numbers(packed: bytes) -> array[int]:
-    """Raises ValueError when they are not what was packed."""
-    data = packed[4:]
-    if zlib.crc32(data).to_bytes(4, "big") != packed[:4]:
-        raise ValueError("a list of blobs is broken")
-    numbers = array("I")
-    numbers.frombytes(data)
-    return numbers

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from fnmatch import translate
 from pathlib import PurePosixPath
 
 _SOURCE = (".c", ".h")
@@ -21,6 +23,10 @@ class Scope:
         self._paths = tuple(path for path in paths if is_source(path))
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self._paths
+
     def nearest(self, near: tuple[str, ...]) -> tuple[str, ...]:
         """As the function; remembered, since a series asks more than once."""
         if near not in self._known:
@@ -28,6 +34,12 @@ class Scope:
                 self._known.clear()
             self._known[near] = tuple(nearest(self._paths, near))
         return self._known[near]
+
+
+def chosen(paths: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """The source files that match a pattern; ``*`` stands for any letters, / too."""
+    wanted = re.compile("|".join(translate(pattern) for pattern in patterns))
+    return sorted(path for path in paths if is_source(path) and wanted.match(path))
 
 
 def is_inside(path: str) -> bool:

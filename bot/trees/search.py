@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.model import Wanted
+from bot.trees.index import Index
 from bot.trees.words import definition
 
 MAX_FILE_BYTES = 2 << 20  # the largest hand-written source of the kernel is smaller
@@ -53,8 +54,21 @@ class Search:
         """Whether anything is still to be found."""
         return any(not question.more for question in self._questions)
 
-    def among(self, files: Iterable[tuple[str, int]], holding: Holding) -> Iterator[str]:
-        """The paths of the files that answer a question, out of (path, number), the nearest first."""
+    def found(self, index: Index, near: Callable[[], Iterable[tuple[str, int]]]) -> list[str]:
+        """The paths of the files that answer a question.
+
+        ``near`` gives (path, number in the index), the nearest first.  It is asked again when the index broke and began
+        anew in the meantime: what was found until then may be half of it.
+        """
+        begun = index.begun
+        found = list(self._among(near(), index.holding))
+        if index.begun == begun:
+            return found
+        for question in self._questions:
+            question.found, question.more = 0, False
+        return list(self._among(near(), index.holding))
+
+    def _among(self, files: Iterable[tuple[str, int]], holding: Holding) -> Iterator[str]:
         answers = [(question, question.files(holding)) for question in self._questions]
         any_answer = frozenset[int]().union(*(numbers for _, numbers in answers))
         for path, number in files:
