@@ -102,6 +102,8 @@ CLAIMS: dict[str, frozenset[str]] = {
     ),
     "P10": frozenset(
         {
+            "flavour-mismatch",
+            "updater-accessor-in-reader",
             "wrong-dereference-flavour",
             "list-iterator-wrong-flavour",
             "srcu-domain-mismatch",
