@@ -8,7 +8,7 @@ from bot.model import Ask, Page, Reply, Text
 from bot.ports import StoreError
 from handlers.command import DeniedError, UnclearError
 from handlers.doors import Doors
-from handlers.verbs import command
+from handlers.verbs import command, spoken
 
 HERE = "--here"
 _LONGEST = 1000
@@ -17,7 +17,8 @@ _LONGEST = 1000
 async def asked(ask: Ask, doors: Doors) -> Reply | None:
     """The answer, private unless the words hold ``--here``; None when these words want none.
 
-    Words that were not said to the bot are answered only in the thread of a series, and only when they are a command.
+    Words that were not said to the bot are answered only in the thread of a series, and only when they begin with a
+    command's own name: people who say "right" or "ignore that" to each other judge nothing.
     """
     try:
         async with doors.store.transaction() as transaction:
@@ -40,6 +41,8 @@ async def _answered(ask: Ask, doors: Doors) -> Reply | None:
     words = [word for word in said if word != HERE]
     if words and words[0].lower() in {"rcu", "/rcu"}:
         words = words[1:]
+    if not ask.addressed and not (words and spoken(words[0])):
+        return None
     try:
         reply = await command(words[0] if words else "help").answer(replace(ask, words=" ".join(words[1:])), doors)
     except UnclearError:

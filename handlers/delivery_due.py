@@ -107,9 +107,7 @@ async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
     if card is None:
         return await _posted(delivery, chat, "")
     if standing is not None and not delivery.card:
-        # One that somebody deleted stays deleted: what it would say is on the card, too.
-        await chat.edit(delivery.channel, standing.remote_id, delivery.page)
-        return standing.remote_id
+        return await _edited(delivery, standing.remote_id, chat)
     try:
         return await _said_with(card, delivery, chat)
     except ChatError as fault:
@@ -122,6 +120,17 @@ async def _said(delivery: Delivery, store: Store, chat: Chat | None) -> str:
     async with store.transaction() as transaction:
         await transaction.save_delivery(anew)
     return await _posted(delivery, chat, anew.remote_id)
+
+
+async def _edited(delivery: Delivery, remote_id: str, chat: Chat) -> str:
+    """A reply changes.  One that somebody deleted stays deleted: what it would say is on the card, too."""
+    try:
+        await chat.edit(delivery.channel, remote_id, delivery.page)
+    except ChatError as fault:
+        if fault.cause is Cause.GONE:
+            raise ChatError(str(fault), cause=fault.cause, final=True) from fault
+        raise
+    return remote_id
 
 
 async def _said_with(card: Delivery, delivery: Delivery, chat: Chat) -> str:

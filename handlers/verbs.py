@@ -36,6 +36,11 @@ def held(stem: str, module: ModuleType) -> Command:
     return command
 
 
+def spoken(word: str) -> bool:
+    """Is this word the very name of a command?  Aliases and forgiven punctuation are for those who speak to the bot."""
+    return any(one.name == word.lower() for one in commands())
+
+
 def command(word: str) -> Command:
     """The command that answers to a word.  Raises UnclearError, naming the nearest."""
     wanted = word.lower().rstrip(":,?!.")

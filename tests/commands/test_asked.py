@@ -52,11 +52,25 @@ async def test_a_reply_in_somebody_elses_thread_is_not(gracewatch: Bot) -> None:
     assert await gracewatch.hear("explain", place="1.2", addressed=False) is None
 
 
-@pytest.mark.parametrize(
-    "words", ["what do you think?", "status of v3?", "series looks good to me", "lol", "help me out"]
-)
+CHATTER = [
+    "what do you think?", "status of v3?", "series looks good to me", "lol", "help me out", "right", "wrong!",
+    "ignore that", "fp?", "ack?", "open question: why?", "mute button?", "me too", "undo it", "useful", "show me", "",
+    "watch out", "quote?",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", CHATTER)
 async def test_people_may_talk_to_each_other_in_a_thread(gracewatch: Bot, words: str) -> None:
     assert await gracewatch.hear(words, place=CARD, addressed=False) is None
+    async with gracewatch.store.transaction() as work:
+        assert await work.deeds(9) == ()
+
+
+@pytest.mark.parametrize("words", ["ack", "FP the list is private", "wontfix", "reopen"])
+async def test_a_verdict_may_be_a_plain_reply_in_the_thread(gracewatch: Bot, words: str) -> None:
+    reply = await gracewatch.hear(words, place=CARD, addressed=False)
+    assert reply is not None
+    assert "list_del() on kvm.devices" in reply.page.headline
 
 
 async def test_the_same_event_is_answered_once(gracewatch: Bot) -> None:

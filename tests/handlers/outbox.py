@@ -30,6 +30,8 @@ class Troubled(Console):
         self.before: list[BaseException] = []
         self.after: list[BaseException] = []
         self.deleted: list[str] = []  # channels whose next edited message is gone
+        self.before_edit: list[BaseException] = []
+        self.after_edit: list[BaseException] = []
         self.looked_up: list[str] = []
 
     async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
@@ -41,10 +43,14 @@ class Troubled(Console):
         return remote_id
 
     async def edit(self, channel: str, remote_id: str, page: Page) -> None:
+        if self.before_edit:
+            raise self.before_edit.pop(0)
         if channel in self.deleted:
             self.deleted.remove(channel)
             raise ChatError("the message was deleted", cause=Cause.GONE)
         await super().edit(channel, remote_id, page)
+        if self.after_edit:
+            raise self.after_edit.pop(0)
 
     def forget(self) -> None:
         """Somebody deleted all that stands."""

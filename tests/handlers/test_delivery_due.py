@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import DeliveryState
+from bot.model import Delivery, DeliveryState, Page
 from bot.ports import Cause, ChatError
 from handlers.delivery_due import delivery_due, interrupted
-from tests.handlers.outbox import CHANNEL, card, outbox, reply
+from tests.handlers.outbox import CHANNEL, THREAD, Outbox, card, outbox, reply
 
 
 async def test_a_card_leaves_before_its_replies_and_all_is_noted(tmp_path: Path) -> None:
@@ -250,3 +250,80 @@ async def test_a_chat_that_is_down_for_an_hour_gets_it_all_in_order_and_once(tmp
         assert [it.chat.said.count(f"news {number}.") for number in range(10)] == [1] * 10
         places = [it.chat.said.index(f"news {number}.") for number in range(10)]
         assert places == sorted(places)
+
+
+# ------------------------------------------------------------------------------------------------ replies that change
+
+
+def told(words: str = "list_del() of x") -> Delivery:
+    return Delivery("reply/a", "console", CHANNEL, THREAD, Page(words), slot="reply/a", about=("a",))
+
+
+async def show(it: Outbox, delivery: Delivery) -> None:
+    async with it.store.transaction() as work:
+        assert await work.show(delivery)
+
+
+async def test_a_reply_that_changes_is_edited_where_it_stands(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await show(it, told())
+        await it.deliver()
+        await show(it, told("acknowledged"))
+        assert await it.deliver() == 1
+        assert it.chat.said.count("  │ list_del() of x") == 1
+        assert it.chat.said.count("~ acknowledged") == 1
+
+
+async def test_a_reply_that_changes_before_it_left_is_posted_once_as_it_is_now(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        for words in ("list_del() of x", "acknowledged", "fixed"):
+            await show(it, told(words))
+        assert await it.deliver() == 2
+        assert "  │ fixed" in it.chat.said
+        assert "acknowledged" not in it.chat.said
+
+
+async def test_an_edit_that_fails_is_tried_again_and_one_that_was_interrupted_does_no_harm(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await show(it, told())
+        await it.deliver()
+        await show(it, told("acknowledged"))
+        it.chat.before_edit.append(ChatError("down"))
+        assert await it.deliver() == 0
+        assert len(await it.unfinished()) == 1
+        it.chat.after_edit.append(asyncio.CancelledError())  # the machine stops between the edit and its note
+        with pytest.raises(asyncio.CancelledError):
+            await it.deliver()
+        assert await interrupted(it.store) == 1
+        assert await it.deliver() == 1
+        assert it.chat.said.count("  │ list_del() of x") == 1
+        assert "  │ acknowledged" not in it.chat.said
+
+
+async def test_a_change_while_the_first_is_on_its_way_is_an_edit(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await it.deliver()
+        await show(it, told())
+        it.chat.after.append(ChatError("the connection was cut"))  # it arrived, and we do not know
+        await it.deliver()
+        await show(it, told("acknowledged"))
+        it.clock.leap()
+        assert await it.deliver() == 2
+        assert it.chat.said.count("list_del() of x") == 1
+        assert it.chat.said.count("~ acknowledged") == 1
+
+
+async def test_a_reply_that_somebody_deleted_stays_deleted(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.queue(card())
+        await show(it, told())
+        await it.deliver()
+        await show(it, told("acknowledged"))
+        it.chat.before_edit.append(ChatError("message_not_found", cause=Cause.GONE))
+        assert await it.deliver() == 0
+        assert (await it.counts())["gave-up"] == 1
+        assert "acknowledged" not in it.chat.said

@@ -83,6 +83,27 @@ async def test_a_person_asks_in_the_thread_and_is_answered_there(tmp_path: Path)
         await server.until(lambda: has(server, "Remove with list_del_rcu()"))
 
 
+async def test_a_click_shows_on_the_message_and_a_second_one_takes_it_back(tmp_path: Path) -> None:
+    async with slack_server(tmp_path) as server, in_slack(tmp_path, feed_of(tmp_path, V1), server) as app:
+        await server.until(lambda: has(server, "kvm_device_release()"))
+        await server.until(lambda: sent(app, 2))
+        before = await server.bot_messages()
+        await server.click(before[1], "Ack")
+        await server.until(lambda: has(server, "Acknowledged by <@U01ALICE>, "))
+        await server.until(lambda: sent(app, 3))
+        after = await server.bot_messages()
+        assert [message["ts"] for message in after[:2]] == [message["ts"] for message in before]
+        await server.click(after[1], "Reopen")
+        await server.until(lambda: gone(server, "Acknowledged by <@U01ALICE>, "))
+        async with app.store.transaction() as transaction:
+            assert [deed.outcome.split()[0] for deed in await transaction.deeds(9)] == ["reopen", "ack"]
+
+
+async def gone(server: SlackServer, words: str) -> bool:
+    """Is no message in the thread that says so?  Answers to one person are not counted."""
+    return not any(words in str(message) for message in (await server.bot_messages())[:2])
+
+
 async def sent(app: App, number: int) -> bool:
     """Does the outbox hold so many pages that it knows to have arrived?"""
     async with app.store.transaction() as transaction:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from bot.model import (
+    Action,
     Address,
+    Chart,
     Code,
     Delivery,
     Fields,
@@ -46,8 +48,19 @@ series = st.builds(
     patches=st.lists(patches, max_size=3).map(tuple),
     replies=st.lists(messages, max_size=2).map(tuple),
 )
-pages = st.builds(Page)
+numbers = st.lists(st.floats(0, 1), max_size=2).map(tuple)
+charts = st.builds(Chart, series=st.lists(st.tuples(texts, numbers), max_size=2).map(tuple))
+parts = st.lists(st.one_of(*(st.builds(kind) for kind in (Text, Code, Fields))), max_size=2).map(tuple)
+actions = st.lists(st.builds(Action, words=texts, link=texts, asks=texts), max_size=2).map(tuple)
+pages = st.builds(Page, parts=parts, actions=actions, chart=st.none() | charts)
 findings = st.builds(Finding)
 reviews = st.builds(Review, findings=st.lists(findings, max_size=2).map(tuple))
-deliveries = st.builds(Delivery, attempts=st.integers(0, 1000))
+deliveries = st.builds(
+    Delivery,
+    page=pages,
+    attempts=st.integers(0, 1000),
+    slot=texts,
+    about=st.lists(texts, max_size=2).map(tuple),
+    broadcast=st.booleans(),
+)
 small = st.one_of(*(st.builds(kind) for kind in (Address, Subject, Trailer, Hunk, Text, Code, Fields)))
