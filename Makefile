@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs bench b4 fuzz sbom vulnerabilities calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs pictures bench b4 fuzz sbom vulnerabilities calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -48,6 +48,10 @@ docs-fresh: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m tests.house.generate
+
+# The pictures of a thread, from the blocks that the tests store; wants chromium.
+pictures: $(VENV)/.installed-test
+	$(BIN)/python -m tests.house.pictures
 
 # Each target for so many seconds; with 100 it takes about ten minutes.
 fuzz: $(VENV)/.installed-test

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import slackblocks
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.chats.slack.blocks import MOST_BLOCKS, MOST_CHARACTERS, rendered
+from bot.chats.slack.blocks import rendered
 from bot.chats.slack.buttons import Click, answered, form
 from bot.chats.slack.text import escaped, pieces, plain
 from bot.model import Action, Code, Fields, Level, Page, Text
 from bot.report.text import one_line
+from tests.chats.slack_limits import must_be_taken
 
 # Letters that Slack, terminals or our own cutting could stumble over come often.
 hostile = st.text(st.one_of(st.sampled_from("<>&`@!|*_~\r\n\u202e\x1b\ud800"), st.characters()), max_size=400)
@@ -48,45 +47,11 @@ def markup(blocks: tuple[dict[str, Any], ...]) -> Iterator[str]:
                 yield holder["text"]
 
 
-def second_opinion(block: dict[str, Any]) -> slackblocks.Block:
-    """The block as slackblocks builds it, which refuses what Slack would."""
-    if block["type"] != "actions":
-        return slackblocks.Block.from_dict(block)
-    return slackblocks.ActionsBlock(
-        elements=[
-            slackblocks.Button(
-                text=slackblocks.Text(button["text"]["text"], type_=slackblocks.TextType.PLAINTEXT, emoji=False),
-                action_id=button["action_id"],
-                value=button.get("value"),
-                url=button.get("url"),
-            )
-            for button in block["elements"]
-        ]
-    )
-
-
 @settings(max_examples=150, deadline=None)
 @given(pages)
 def test_no_page_breaks_slacks_limits(page: Page) -> None:
     shown = rendered(page)
-    assert 0 < len(shown.blocks) <= MOST_BLOCKS
-    assert len(json.dumps(shown.blocks, ensure_ascii=False)) <= MOST_CHARACTERS
-    assert 0 < len(shown.text) <= 4000
-    # A second opinion: slackblocks knows Slack's limits from Slack's own specification, and refuses what breaks them.
-    slackblocks.Message(channel="C1", text=shown.text, blocks=[second_opinion(block) for block in shown.blocks])
-    for block in shown.blocks:
-        assert len(block.get("text", {}).get("text", "")) <= 3000
-        assert len(block.get("fields", ())) <= 10
-        assert all(0 < len(field["text"]) <= 2000 for field in block.get("fields", ()))
-    for row in shown.blocks:
-        if row["type"] == "actions":
-            assert 0 < len(row["elements"]) <= 25
-            for button in row["elements"]:
-                assert 0 < len(button["text"]["text"]) <= 75
-                assert len(button.get("value", "")) <= 2000
-                assert len(button.get("url", "")) <= 3000
-    names = [button["action_id"] for row in shown.blocks if row["type"] == "actions" for button in row["elements"]]
-    assert len(set(names)) == len(names)
+    must_be_taken(shown.text, shown.blocks)
 
 
 @settings(max_examples=150, deadline=None)

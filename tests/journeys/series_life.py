@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.catalog import rules
+from bot.chats.slack.blocks import rendered
 from bot.model import Ask, Delivery, Page, RawMail, Review, Series
 from bot.report.text import render
 from bot.reviewer import Reviewer
@@ -81,6 +83,12 @@ class Watch:
             standing = [card, *[await work.standing(one) for one in wanted]]
         return [one.page for one in standing if one]
 
+    async def compare(self, name: str) -> None:
+        """Does the thread stand as it was stored, as text and as Slack's blocks?"""
+        compare(f"{name}.txt", await self.shown())
+        blocks = [asdict(rendered(page)) for page in await self.seen()]
+        compare(f"{name}.json", _TIME.sub("<time>", json.dumps(blocks, indent=1, ensure_ascii=False)) + "\n")
+
     async def shown(self) -> str:
         """The same as text, with buttons; times of the day are left out."""
         pages = [f"{render(page, 100)}{_buttons(page)}" for page in await self.seen()]
@@ -106,7 +114,7 @@ async def watch(folder: Path) -> AsyncIterator[Watch]:
 
 def compare(name: str, text: str) -> None:
     """Is the text the one that was stored?  With GRACEWATCH_GOLDEN=write it is stored, to be looked at in git."""
-    file = GOLDEN / f"{name}.txt"
+    file = GOLDEN / name
     if os.environ.get("GRACEWATCH_GOLDEN") == "write":
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")

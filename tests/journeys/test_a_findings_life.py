@@ -19,7 +19,7 @@ from zlib import crc32
 from bot.model import Level
 from bot.report.text import render
 from tests.journeys.gracewatch import EXAMPLES
-from tests.journeys.series_life import Watch, compare, watch
+from tests.journeys.series_life import Watch, watch
 
 V1, V3 = ((EXAMPLES / "kvm" / f"{name}.mbox").read_bytes() for name in ("v1", "v3"))
 
@@ -56,21 +56,21 @@ async def name_of_fault(it: Watch) -> str:
 async def test_each_state_looks_as_it_was_stored(tmp_path: Path) -> None:
     async with watch(tmp_path) as it:
         await it.receive(V1)
-        compare("1-new", await it.shown())
+        await it.compare("1-new")
         name = await name_of_fault(it)
         await it.say(f"ack {name} v2 will have it")
-        compare("2-acknowledged", await it.shown())
+        await it.compare("2-acknowledged")
         await it.receive(as_version(2))
-        compare("3-still-open-in-v2", await it.shown())
+        await it.compare("3-still-open-in-v2")
         await it.receive(reply(RAISED, cover(2)))
-        compare("4-raised-by-a-reviewer", await it.shown())
+        await it.compare("4-raised-by-a-reviewer")
         await it.receive(V3)
-        compare("5-fixed-in-v3", await it.shown())
+        await it.compare("5-fixed-in-v3")
         await it.receive(reply("Reviewed-by: Tomas Adeyemi <tomas@example.com>", cover(3)))
         await it.receive(reply(APPLIED, cover(3), "Ines Maintainer <ines@example.com>"))
-        compare("6-reviewed-and-merged", await it.shown())
+        await it.compare("6-reviewed-and-merged")
         await it.receive(as_version(4, days=8))
-        compare("7-back-again-in-v4", await it.shown())
+        await it.compare("7-back-again-in-v4")
         assert (await it.it.counts())["gave-up"] == 0
 
 
@@ -79,14 +79,14 @@ async def test_a_dismissed_finding_stays_away_until_it_is_reopened(tmp_path: Pat
         await it.receive(V1)
         name = await name_of_fault(it)
         await it.say(f"fp {name} only called with the last reference")
-        compare("8-dismissed", await it.shown())
+        await it.compare("8-dismissed")
         before = len(await it.seen())
         await it.receive(as_version(2))
-        compare("9-dismissed-in-v2", await it.shown())
+        await it.compare("9-dismissed-in-v2")
         assert len(await it.seen()) == before
         await it.say(f"reopen {name}", who="bo")
         await it.receive(reply(APPLIED, cover(2), "Ines Maintainer <ines@example.com>"))
-        compare("10-merged-with-it-open", await it.shown())
+        await it.compare("10-merged-with-it-open")
 
 
 async def test_two_people_judge_at_once_and_one_clicks_twice(tmp_path: Path) -> None:
