@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -21,6 +22,7 @@ _AT_ONCE = 16
 _AT_ONCE_BYTES = 8 << 20
 _MOST = 50_000  # mails that one reading will page through
 _DEEP_SECONDS = 3600.0
+_LOOKS = 3  # for a mail that is listed and not there: a public-inbox lists mail of a new epoch before it can show it
 _FOUND_AT_ONCE = 200  # by public-inbox's search
 
 
@@ -46,6 +48,7 @@ class Lore:
         self._backlog = backlog or _MOST
         self._limit = limit
         self._deep_at = -_DEEP_SECONDS
+        self._missed: Counter[str] = Counter()  # how often each mail was looked for in vain
         self._unchanged: tuple[str, Mapping[str, str]] = ("", {})  # a position after which nothing was new
 
     async def since(self, position: str) -> AsyncGenerator[RawMail | Unreadable, None]:
@@ -57,6 +60,8 @@ class Lore:
         while found:
             taken, fault = await self._fetched(found)
             for entry, item in zip(found, taken, strict=False):
+                if item is None:
+                    continue  # it is no known ground, and is looked for again at the next poll
                 ground = ground.after(entry, _now())
                 yield self._placed(item, str(ground))
             if fault is not None:
@@ -111,9 +116,9 @@ class Lore:
         except AtomError as fault:
             raise FeedError(f"{self.name}: what it gives is no Atom feed: {fault}; check the address") from None
 
-    async def _fetched(self, wanted: Sequence[Entry]) -> tuple[list[RawMail | Unreadable], FeedError | None]:
-        """The first of the wanted mails, and why there are no more when the server fails."""
-        taken: list[RawMail | Unreadable] = []
+    async def _fetched(self, wanted: Sequence[Entry]) -> tuple[list[RawMail | Unreadable | None], FeedError | None]:
+        """The first of the wanted mails, None for one that is not there yet, and why there are no more of them."""
+        taken: list[RawMail | Unreadable | None] = []
         size = 0
         try:
             async with self._visitor.visit() as visit:
@@ -126,11 +131,16 @@ class Lore:
             return taken, fault
         return taken, None
 
-    async def _mail(self, visit: Visit, message_id: str) -> RawMail | Unreadable:
+    async def _mail(self, visit: Visit, message_id: str) -> RawMail | Unreadable | None:
         answer = await visit.get(f"{escaped(message_id)}/raw", "text/plain", self._limit + _ESCAPES)
         source = f"{self.name} {message_id}"
         if answer.status == 404:
+            self._missed[message_id] += 1
+            if self._missed[message_id] < _LOOKS:
+                return None
+            del self._missed[message_id]
             return Unreadable(source, "it was taken out of the archive since it was listed", "nothing to do")
+        self._missed.pop(message_id, None)
         piece = None if answer.body is None else next(mails(io.BytesIO(answer.body), 0, self._limit), None)
         if answer.body is None or (piece is not None and piece.data is None):
             return Unreadable(source, f"more than the {self._limit} bytes that a mail may have", "read it by hand")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _AT_ONCE = 50
 _AT_ONCE_BYTES = 8 << 20
 _CHUNK = 1 << 16
 _LONGEST_LINE = 2048
+_LOOKS = 3  # at an article that is there and empty: a public-inbox lists mail of a new epoch before it can show it
 _ABSENT = (b"423", b"430")
 _END = b"\r\n.\r\n"
 
@@ -47,6 +49,7 @@ class Nntp:
         self._backlog = backlog
         self._limit = limit
         self._within = within
+        self._empty: Counter[int] = Counter()  # how often each article was looked at in vain
 
     async def since(self, position: str) -> AsyncGenerator[RawMail | Unreadable, None]:
         """As in ports.Feed.  No connection is open while the taker is at work."""
@@ -59,6 +62,8 @@ class Nntp:
                 yield item
             if fault is not None:
                 raise fault
+            if self._empty[number]:
+                return  # it is looked at again at the next poll
 
     async def count(self, position: str) -> int | None:
         """How many numbers there are; some may have been taken away."""
@@ -96,6 +101,8 @@ class Nntp:
                 line.say([f"ARTICLE {number}" for number in numbers])
                 for number in numbers:
                     item = await self._article(line, number)
+                    if self._empty[number]:
+                        return taken, None, number
                     if item is not None:
                         taken.append(item)
                         size += len(item.data) if isinstance(item, RawMail) else 0
@@ -115,7 +122,18 @@ class Nntp:
         if data is None:
             reason = f"more than the {self._limit} bytes that a mail may have"
             return Unreadable(f"{self.name} {number}", reason, "read it by hand", str(number))
+        if not data.strip():
+            return self._nothing(number)
+        self._empty.pop(number, None)
         return RawMail(self.name, str(number), data)
+
+    def _nothing(self, number: int) -> Unreadable | None:
+        """What is said of an article that is there and empty; nothing at the first looks."""
+        self._empty[number] += 1
+        if self._empty[number] < _LOOKS:
+            return None
+        del self._empty[number]
+        return Unreadable(f"{self.name} {number}", "the server has nothing in it", "read it elsewhere", str(number))
 
     @asynccontextmanager
     async def _visit(self) -> AsyncIterator[_Line]:

@@ -281,10 +281,26 @@ async def test_a_mail_that_floods_is_set_aside_and_the_others_come(remote: Remot
     assert (await read(remote.feed(), position))[0] == []
 
 
+async def test_a_mail_that_is_listed_and_not_there_yet_is_looked_for_again(remote: Remote) -> None:
+    there = says(200, "From mboxrd@z Thu Jan  1 00:00:00 1970\nSubject: 1@example.org\n\nhello\n\n")
+    remote.odd["1@example.org/raw"] = [says(404), there]
+    feed = remote.feed()
+    subjects, position = await read(feed)
+    assert subjects == ["2@example.org"]
+    subjects, position = await read(feed, position)
+    assert subjects == ["1@example.org"]
+    assert (await read(feed, position))[0] == []
+
+
 async def test_a_mail_that_was_taken_away_since_is_passed_over(remote: Remote) -> None:
     remote.odd["1@example.org/raw"] = [says(404)]
-    subjects, _ = await read(remote.feed())
-    assert subjects == ["[it was taken out of the archive since it was listed]", "2@example.org"]
+    feed = remote.feed()
+    subjects, position = await read(feed)
+    assert subjects == ["2@example.org"]
+    assert (await read(feed, position))[0] == []
+    subjects, position = await read(feed, position)
+    assert subjects == ["[it was taken out of the archive since it was listed]"]
+    assert (await read(feed, position))[0] == []
 
 
 async def test_a_server_that_ignores_the_page_that_is_asked_for_comes_to_an_end(remote: Remote) -> None:
@@ -393,6 +409,13 @@ async def test_a_news_server_that_fails_is_a_failure_with_its_reason(script: byt
             await read(feed)
     assert reason in str(caught.value)
     assert str(caught.value).startswith("kvm: ")
+
+
+async def test_an_article_that_is_listed_and_empty_is_looked_at_again_before_it_is_passed_over() -> None:
+    async with news(b"200 hi\r\n211 1 1 1 x\r\n220 1 <a@b>\r\n.\r\n") as feed:
+        assert await read(feed) == ([], "")
+        assert await read(feed) == ([], "")
+        assert await read(feed) == (["[the server has nothing in it]"], "1")
 
 
 @pytest.mark.parametrize(
