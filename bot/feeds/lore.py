@@ -22,7 +22,7 @@ _AT_ONCE = 16
 _AT_ONCE_BYTES = 8 << 20
 _MOST = 50_000  # mails that one reading will page through
 _DEEP_SECONDS = 3600.0
-_LOOKS = 3  # for a mail that is listed and not there: a public-inbox lists mail of a new epoch before it can show it
+_LOOKS = 6  # for a mail that is listed and not there: a public-inbox lists mail of a new epoch before it can show it
 _FOUND_AT_ONCE = 200  # by public-inbox's search
 
 

@@ -23,7 +23,7 @@ _AT_ONCE = 50
 _AT_ONCE_BYTES = 8 << 20
 _CHUNK = 1 << 16
 _LONGEST_LINE = 2048
-_LOOKS = 3  # at an article that is there and empty: a public-inbox lists mail of a new epoch before it can show it
+_LOOKS = 6  # at an article that is there and empty: a public-inbox lists mail of a new epoch before it can show it
 _ABSENT = (b"423", b"430")
 _END = b"\r\n.\r\n"
 

@@ -133,6 +133,9 @@ class ArchivePlace(Lasting):
         """Mail goes to another epoch from now on, as it does when one has grown large."""
         path = self.inbox / "git" / f"{int(self.epoch.stem) + 1}.git"
         self.run("git", "init", "--quiet", "--bare", "--initial-branch=master", str(path))
+        self.index()
+        if self.server.process is not None:  # else it may take a minute until it shows mail of the new epoch
+            self.server.serve(self.inbox_name)
 
     def purge(self, data: bytes) -> None:
         """Rewrite history without a mail, as its own tool does it."""

@@ -297,7 +297,8 @@ async def test_a_mail_that_was_taken_away_since_is_passed_over(remote: Remote) -
     feed = remote.feed()
     subjects, position = await read(feed)
     assert subjects == ["2@example.org"]
-    assert (await read(feed, position))[0] == []
+    for _ in range(4):
+        assert (await read(feed, position))[0] == []
     subjects, position = await read(feed, position)
     assert subjects == ["[it was taken out of the archive since it was listed]"]
     assert (await read(feed, position))[0] == []
@@ -413,8 +414,8 @@ async def test_a_news_server_that_fails_is_a_failure_with_its_reason(script: byt
 
 async def test_an_article_that_is_listed_and_empty_is_looked_at_again_before_it_is_passed_over() -> None:
     async with news(b"200 hi\r\n211 1 1 1 x\r\n220 1 <a@b>\r\n.\r\n") as feed:
-        assert await read(feed) == ([], "")
-        assert await read(feed) == ([], "")
+        for _ in range(5):
+            assert await read(feed) == ([], "")
         assert await read(feed) == (["[the server has nothing in it]"], "1")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.model import FeedState
 from tests.journeys.gracewatch import Watched, at_work, gracewatch
 from tests.journeys.test_over_the_network import CONTACT, TREE, series
 
@@ -51,15 +52,15 @@ def ways(place: ServedPlace) -> dict[str, str]:
 
 async def until_read(service: Watched, **mails: int) -> None:
     """Wait until each of these feeds has brought so many mails, those that were known included."""
-    async with asyncio.timeout(300):
-        while not await service.counts():
-            await asyncio.sleep(0.1)
-        while True:
+    states: dict[str, FeedState] = {}
+    for _ in range(900):
+        if await service.counts():
             async with service.app.store.transaction() as transaction:
                 states = {state.feed: state for state in await transaction.feed_states()}
-            if all(feed in states and states[feed].mails >= number for feed, number in mails.items()):
-                return
-            await asyncio.sleep(0.1)
+        if all(feed in states and states[feed].mails >= number for feed, number in mails.items()):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{mails} were expected: {states}")
 
 
 async def until_failing(service: Watched, *feeds: str) -> None:
