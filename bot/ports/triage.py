@@ -27,7 +27,7 @@ class Decisions(Protocol):
     async def drop_verdict(self, fingerprint: str) -> None: ...
 
     async def tallies(self) -> Mapping[str, Mapping[Verdict, int]]:
-        """By rule, how many findings have each verdict now."""
+        """By rule, how many of each verdict stand now; one on several places at once counts once."""
         ...
 
     async def add_mute(self, mute: Mute) -> int:

@@ -22,6 +22,7 @@ _TIP = re.compile(r"\[tip: ?([A-Za-z0-9/_.-]{1,60})\]")
 _TIP_BOT = "tip-bot2@"
 TRACKER = "pr-tracker-bot@kernel.org"
 _TRACKED = re.compile(r"has been merged into ([A-Za-z0-9/_.-]{1,80}):\s{1,20}(https://\S{1,300})")
+_MOST_LETTERS = 50_000
 _MOST_LINES = 2000
 
 
@@ -61,7 +62,7 @@ def _said(reply: Message, series: Series) -> Merge | None:
     if sender == series.author.email and not _by_the_book(reply):
         return None  # "I applied this locally"
     begins = True  # a line in the middle of a paragraph may begin with any word
-    for line in reply.body.split("\n")[:_MOST_LINES]:
+    for line in reply.body[:_MOST_LETTERS].split("\n")[:_MOST_LINES]:
         text = line.strip()[:300]
         if begins and _TAKEN.match(text) and not _NOT.search(text):
             return Merge(who, one_line(text, 80), reply.id, series.version)

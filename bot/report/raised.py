@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bot.model import Finding, Message, Series
 
+_MOST_REPLIES = 300  # what is said after so many was said before
+_MOST_LETTERS = 30_000
 _MOST_LINES = 2000
 _SHORT = 8  # letters; a quoted brace says nothing
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
@@ -25,7 +28,7 @@ _ROBOTS = re.compile(r"(?:^|[^a-z])(?:bot|robot|lkp|syzbot|noreply)(?:[^a-z]|$)"
 def by(series: Iterable[Series], finding: Finding) -> Message | None:
     """The first reply, to any of these versions, that raises what the finding says; never the author's own."""
     for one in series:
-        for reply in one.replies:
+        for reply in one.replies[:_MOST_REPLIES]:
             if (
                 reply.sender.email != one.author.email
                 and not _ROBOTS.search(reply.sender.email)
@@ -36,13 +39,20 @@ def by(series: Iterable[Series], finding: Finding) -> Message | None:
 
 
 def _raises(reply: Message, finding: Finding) -> bool:
-    quoted, said = _parted(reply.body)
-    words = {word.lower() for line in said for word in _WORDS.findall(line)}
+    quoted, words = _read(reply.body[:_MOST_LETTERS])
     if not words & (_OF_RCU | _primitives(finding)):
         return False
     code = {_tight(item.code) for item in finding.evidence if item.line and len(_tight(item.code)) > _SHORT}
     # Code that no patch touches cannot be quoted from one: naming its function is as good.
-    return finding.function.lower() in words or bool(code & {_tight(line) for line in quoted})
+    return finding.function.lower() in words or bool(code & quoted)
+
+
+@lru_cache(maxsize=500)
+def _read(body: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The lines that a mail quotes, without blanks, and the words that its author wrote; asked for each finding."""
+    quoted, said = _parted(body)
+    words = frozenset(word.lower() for line in said for word in _WORDS.findall(line))
+    return frozenset(_tight(line) for line in quoted), words
 
 
 def _parted(body: str) -> tuple[list[str], list[str]]:

@@ -12,7 +12,8 @@ from bot.report.text import one_line
 _TAGS = {"reviewed-by": "Reviewed-by", "acked-by": "Acked-by", "tested-by": "Tested-by"}
 _NAK = re.compile(r"(?:NAK|NACK|Nak|Nack|Nacked-by|Nak-by)(?:[-\s.,:!]|$)")
 _ARCH = re.compile(r"(?:arch|tools/arch|tools/testing/selftests/kvm/(?:lib|include))/([a-z0-9_]{1,20})/")
-_MOST_LINES = 2000
+_MOST_LETTERS = 20_000  # of a reply
+_MOST_LINES = 500
 _MOST_NAMES = 6
 
 
@@ -47,7 +48,11 @@ def _of_replies(series: Series) -> Iterator[tuple[str, str]]:
     for reply in series.replies:
         if reply.sender.email == series.author.email:
             continue
-        lines = [line.strip() for line in reply.body.split("\n")[:_MOST_LINES] if not line.lstrip().startswith(">")]
+        lines = [
+            line.strip()
+            for line in reply.body[:_MOST_LETTERS].split("\n")[:_MOST_LINES]
+            if not line.lstrip().startswith(">")
+        ]
         for trailer in trailers.read("\n".join(lines)):
             tag = _TAGS.get(trailer.name.lower())
             if tag and _same(trailer.value, reply.sender):

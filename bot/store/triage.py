@@ -43,9 +43,11 @@ class Decisions(Work):
 
     async def tallies(self) -> Mapping[str, Mapping[Verdict, int]]:
         table = schema.triage.c
-        question = select(table.rule, table.verdict, func.count()).group_by(table.rule, table.verdict)
+        # Who judges an object judges all its places at once, and that is one verdict.
+        each = select(table.rule, table.verdict, table.chat, table.who, table.at).distinct().subquery().c
+        question = select(each.rule, each.verdict, func.count()).group_by(each.rule, each.verdict)
         result: dict[str, dict[Verdict, int]] = {}
-        for rule, verdict, count in await self.rows(question.order_by(table.rule)):
+        for rule, verdict, count in await self.rows(question.order_by(each.rule)):
             result.setdefault(str(rule), {})[Verdict(verdict)] = int(count)
         return result
 

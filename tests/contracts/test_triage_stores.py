@@ -43,6 +43,15 @@ async def test_a_verdict_takes_the_place_of_the_one_before(store: Store) -> None
         assert await work.verdicts(["print one"]) == {}
 
 
+async def test_a_verdict_on_several_places_at_once_counts_once(store: Store) -> None:
+    async with store.transaction() as work:
+        for name in ("one", "two", "three"):
+            await work.set_verdict(replace(ACK, fingerprint=name))
+        await work.set_verdict(replace(ACK, fingerprint="four", at=NOW + HOUR))
+        await work.set_verdict(replace(ACK, fingerprint="five", rule="other"))
+        assert await work.tallies() == {"one": {Verdict.ACK: 2}, "other": {Verdict.ACK: 1}}
+
+
 async def test_a_mute_holds_until_its_time(store: Store) -> None:
     rule = Mute("slack", "#kvm", MuteKind.RULE, "plain-del", ADA, NOW)
     path = Mute("slack", "#arm", MuteKind.PATH, "arch/*/kvm/%_", BO, NOW, NOW + HOUR)

@@ -314,7 +314,7 @@ async def test_a_digest_comes_once_and_holds_what_its_days_brought(it: Outbox) -
 
 
 def _verdict(fingerprint: str, verdict: Verdict) -> Triage:
-    return Triage(fingerprint, "often-wrong", verdict, ADA, datetime(2026, 3, 1, tzinfo=UTC))
+    return Triage(fingerprint, "often-wrong", verdict, ADA, datetime(2026, 3, 1, int(fingerprint), tzinfo=UTC))
 
 
 async def test_a_digest_that_was_queued_before_a_crash_is_not_queued_again(it: Outbox) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from bot.model import Ask, Delivery, Finding, Page, Person, Review, Series, Triage, Verdict
@@ -147,4 +148,5 @@ async def test_a_rule_that_people_find_wrong_falls_silent_says_so_and_speaks_aga
 
 
 def _verdict(fingerprint: str, verdict: Verdict) -> Triage:
-    return Triage(fingerprint, RELEASE.rule, verdict, Person("console", "U3"), series(1).settles_at)
+    at = series(1).settles_at + timedelta(minutes=int(fingerprint))
+    return Triage(fingerprint, RELEASE.rule, verdict, Person("console", "U3"), at)
