@@ -19,6 +19,8 @@ _UPDATES = re.compile(
     r"disable|enable|begin|end)(?:_|$)"
 )
 
+_REPORTS = re.compile(r"audit_|dump_|\w+_(?:dump|show|fill|report)_")
+
 
 def counterpart(code: WorldFacts, function: Function) -> Function | None:
     same = (other for other in code.by_name.get(function.name, ()) if other.path == function.path)
@@ -47,21 +49,33 @@ def moved(code: WorldFacts, before: WorldFacts) -> bool:
 
 def uncovered(before: Function, after: Function, *, elsewhere: bool) -> tuple[int, float] | None:
     """The step that lost its section, with the confidence; what RCU is asked for by name comes first."""
-    covered = {_place(step) for number, step in enumerate(before.flow.steps) if before.held[number].always(READ_SIDE)}
-    open_before = {_place(step) for number, step in enumerate(before.flow.steps) if not _protected(before, number)}
-    vanished = not after.sections and before.signature == after.signature
+    steps = [(number, _place(step)) for number, step in enumerate(before.flow.steps)]
+    covered = {place for number, place in steps if before.held[number].always(READ_SIDE)}
+    covered -= {place for number, place in steps if not _protected(before, number)}
+    # Where the lock is out of sight, it is the unlock that moves.
+    perhaps = {place for number, place in steps if before.flow.has_gap and before.held[number].states == {()}}
+    vanished = bool(before.sections) and not after.sections and before.signature == after.signature
     loaded = _loaded(before)
     best: tuple[int, float] | None = None
     for number, step in enumerate(after.flow.steps):
-        if _place(step) not in covered - open_before or not after.held[number].states or _protected(after, number):
+        lost = _place(step) in covered or (_place(step) in perhaps and _left(after, number))
+        if not lost or not after.held[number].states or _protected(after, number):
             continue
         if is_read(step):
             return number, 0.7
         passed = loaded & (step.uses | frozenset(arg.lstrip("&*") for arg in step.args))
-        weight = 0.65 if passed else 0.5 if vanished and not elsewhere and _looks_up(step) else 0.0
+        reports = step.kind is StepKind.CALL and bool(step.args) and _REPORTS.match(step.name) is not None
+        uses = reports or (vanished and not elsewhere and _looks_up(step))
+        weight = 0.65 if passed else 0.5 if uses else 0.0
         if weight > (best[1] if best else 0.0):
             best = number, weight
     return best
+
+
+def _left(function: Function, number: int) -> bool:
+    """Whether every way to a step has left a section that it did not enter in sight."""
+    states = function.held[number].states
+    return bool(states) and all(any(n < 0 and lock.kind in READ_SIDE for lock, n in state) for state in states)
 
 
 def _place(step: Step) -> tuple[StepKind, str, tuple[str, ...]]:

@@ -107,13 +107,9 @@ TAKEN_OVER = Example(
 
  static int hub_state_held(struct hub *hub)
  {
--	int state;
--
--	rcu_read_lock();
+-	guard(rcu)();
+-	return rcu_dereference(hub->first)->state;
 +	lockdep_assert_held(&hub->lock);
--	state = rcu_dereference(hub->first)->state;
--	rcu_read_unlock();
--	return state;
 +	return rcu_dereference_protected(hub->first, lockdep_is_held(&hub->lock))->state;
  }
 
@@ -172,7 +168,12 @@ def read_lock_removed(code: Code) -> Iterator[Hit]:
         return
     for function in code.facts.in_focus:
         before = counterpart(code.before.facts, function)
-        if before is None or before.text == function.text or not before.sections or was_surplus(before, function):
+        if (
+            before is None
+            or before.text == function.text
+            or not (before.sections or before.flow.has_gap)
+            or was_surplus(before, function)
+        ):
             continue
         found = uncovered(before, function, elsewhere=moved(code.facts, code.before.facts))
         if found is not None and not held_by_caller(code.facts, function):
@@ -181,8 +182,8 @@ def read_lock_removed(code: Code) -> Iterator[Hit]:
 
 def _warning(before: Function, function: Function, number: int, confidence: float) -> Hit:
     step = function.flow.steps[number]
-    taken = (s for s in before.flow.steps if (found := lock_of(s)) and found[1].takes and found[0].kind in READ_SIDE)
-    lost = next(taken, step)
+    locks = [s for s in before.flow.steps if (found := lock_of(s)) and found[0].kind in READ_SIDE]
+    lost = next((s for s in locks if (found := lock_of(s)) and found[1].takes), locks[0] if locks else step)
     gone = replace(step_evidence(Role.LOCK, before, lost), origin="base", note="covered it before")
     called = step.kind in {StepKind.CALL, StepKind.WALK}
     what = f"{step.name}()" if called else f"what follows {', '.join(sorted(step.uses))}"
@@ -190,7 +191,7 @@ def _warning(before: Function, function: Function, number: int, confidence: floa
         function,
         step,
         step.name if called else what,
-        f"{lost.name}() no longer covers {what}",
+        f"the section of {lost.name}() no longer covers {what}",
         (gone, step_evidence(Role.USE, function, step)),
         question="What protects it from a grace period now?",
         cure="If nothing does, keep the section; if the callers do, say so with an assertion or a comment.",
