@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bot.code.asked import Need
 from bot.code.contract import asked_of_callers, comments_of
 from bot.code.facts import Function
 from bot.code.flow import StepKind
-from bot.code.needs import Need, Needs
+from bot.code.needs import Needs
 from bot.code.tables import QUEUED
 from bot.code.vocabulary import SRCU
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from bot.code.asked import Need
 from bot.code.entries import Entries, Entry
 from bot.code.facts import FactKind, Function
-from bot.code.needs import Need, Needs, Way
+from bot.code.needs import Needs, Way
 from bot.code.protection import WorldFacts
 
 

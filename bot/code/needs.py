@@ -6,56 +6,23 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from bot.code.asked import Need, argument, asked_at, last_name, need_of
 from bot.code.facts import Function
 from bot.code.flow import Step, StepKind
+from bot.code.given import THROUGH, Given, given_at, passed_on
 from bot.code.protection import WorldFacts
 from bot.code.reach import Reach, reads_itself
 from bot.code.sections import Lock, lock_of
 from bot.code.tables import Tables
-from bot.code.vocabulary import FRESH, RCU, READ_SIDE, READS, SRCU, WALKS
-from bot.model import Contract, Known
+from bot.code.vocabulary import FRESH, READ_SIDE, SRCU
+from bot.model import Known
 
 _WORD = re.compile(r"\w+")
-_IS_HELD = re.compile(r"lockdep_is_held(?:_type)?+\(([^()]*+)(?:\([^()]*+\)[^()]*+)?+\)")
-_SRCU_HELD = re.compile(r"srcu_read_lock_held\(([^()]*+)\)")
-_RCU_HELD = re.compile(r"rcu_read_lock_(?:bh_|sched_|any_)?+held\(\)")
-_RTNL_HELD = re.compile(r"(?:lockdep_rtnl|rtnl)_is_(?:held|locked)\(\)")
-_NO_USER = re.compile(r"!refcount_read\(&?+[\w>.-]*?users_count\)")
-_ASSERTS = {"RCU_LOCKDEP_WARN": "!", "WARN_ON": "!", "WARN_ON_ONCE": "!", "lockdep_assert": ""}
-_IN_READER = {"lockdep_assert_in_rcu_read_lock", "lockdep_assert_in_rcu_reader", "lockdep_assert_in_rcu_read_lock_bh"}
 _TAKES = re.compile(r"(?:^|_)(?:(?:try)?lock(?:ed)?|begin|enter|acquire|live)(?:_|$)")
 _DROPS = re.compile(r"unlock|(?:^|_)(?:is|assert|held|init|destroy)(?:_|$)")
 _LAST_USER = "users_count"
 _DEPTH = 10  # calls followed
 _MAX_TARGETS = 4  # of one call through a table
-RTNL = "rtnl"
-_CONSTANTS = re.compile(r"(?:[A-Z][A-Z0-9_]*+|\d\w*+|true|false)(?: ?\| ?[A-Z][A-Z0-9_]*+)*+")
-_TEST = re.compile(r"(\w++)(?:(==|&)([A-Z][A-Z0-9_]*+|\d\w*+|true|false))?")
-_THROUGH = frozenset({"kvm_x86_call", "static_call", "static_call_cond"})  # (name)(arguments)
-_NOUGHT = frozenset({"0", "false", "NULL"})
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Need:
-    """A section, by kind and the last name of its domain, or any of ``locks``, by their last names.
-
-    ``idle``: nothing is needed while nobody uses the owner of what is read.
-    """
-
-    kind: str
-    domain: str = ""
-    locks: tuple[str, ...] = ()
-    idle: bool = False
-
-    def met_by(self, what: str) -> bool:
-        """Whether a lock does.  Any does for RCU: which one the updaters share is not always in sight."""
-        if self.kind != SRCU:
-            return True
-        return last_name(what) in {self.domain, *self.locks}
-
-
-Given = frozenset[tuple[int, str, bool]]
-"""What a way asks of parameters: (place, value, truth): it is ``value``, has the flag ``&value`` or, "", is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,67 +32,6 @@ class Way:
     steps: tuple[tuple[Function, int], ...]
     reads: str
     given: Given = frozenset()
-
-
-def last_name(expression: str) -> str:
-    """``srcu`` of ``&vcpu->kvm->srcu``."""
-    words = _WORD.findall(expression)
-    return words[-1] if words else ""
-
-
-def need_of(contract: Contract) -> Need:
-    """What a contract known beforehand asks."""
-    domain = next((need for need in contract.needs if need.endswith("srcu")), "")
-    locks = {last_name(need) for need in contract.needs} - {last_name(domain), RCU, "user"}
-    return Need(SRCU if domain else RCU, last_name(domain), tuple(sorted(locks)), "no user" in contract.needs)
-
-
-def _conditioned(kind: str, domain: str, condition: str) -> Need | None:
-    """The need of a read with a lockdep condition; None when the condition says what cannot be followed."""
-    rest, locks = condition, set()
-    for found in _IS_HELD.finditer(condition):
-        locks.add(last_name(found[1]))
-    if _RTNL_HELD.search(rest):
-        locks.add(RTNL)
-    for found in _SRCU_HELD.finditer(condition):
-        if kind != SRCU or domain not in {"", last_name(found[1])}:
-            return None
-        domain = last_name(found[1])
-    idle = bool(_NO_USER.search(rest))
-    for pattern in (_IS_HELD, _SRCU_HELD, _RCU_HELD, _RTNL_HELD, _NO_USER):
-        rest = pattern.sub("", rest)
-    if _WORD.search(rest) or (kind == SRCU and not domain):
-        return None  # a constant, a flag, a function: the caller may be known to be right
-    return Need(kind, domain, tuple(sorted(locks - {""})), idle)
-
-
-def _argument(step: Step, number: int | None) -> str:
-    return step.args[number] if number is not None and number < len(step.args) else ""
-
-
-def asked_at(step: Step) -> tuple[Need, str] | None:
-    """What a step asks for, and what it reads: a dereference, a walk, an assertion."""
-    if step.name in WALKS and WALKS[step.name].rcu and step.kind in {StepKind.CALL, StepKind.WALK}:
-        walk = WALKS[step.name]
-        need = _conditioned(walk.flavour, "", _argument(step, walk.condition))
-        return (need, _argument(step, walk.head)) if need else None
-    if step.kind is not StepKind.CALL:
-        return None
-    if step.name in READS and "_raw" not in step.name:
-        kind = READS[step.name]
-        condition = _argument(step, 2 if kind == SRCU else 1) if step.name.endswith("_check") else ""
-        if step.name.endswith("_rtnl"):
-            condition = "lockdep_rtnl_is_held()"
-        need = _conditioned(kind, last_name(_argument(step, 1)) if kind == SRCU else "", condition)
-        return (need, _argument(step, 0)) if need else None
-    if step.name in _IN_READER:
-        return Need(RCU), ""
-    sign = _ASSERTS.get(step.name)
-    said = _argument(step, 0)
-    if sign is None or not said.startswith(sign) or "read_lock" not in said:
-        return None
-    need = _conditioned(SRCU if "srcu_read_lock_held" in said else RCU, "", said.removeprefix(sign))
-    return (need, "") if need else None
 
 
 class Needs:
@@ -148,7 +54,7 @@ class Needs:
             for number in self.places(function):
                 for need, way in self.at(function, number, depth).items():
                     if need not in found and self.open(function, number, need):
-                        found[need] = replace(way, given=way.given | _given_at(function, number))
+                        found[need] = replace(way, given=way.given | given_at(function, number))
             self._found[place] = found
         return found
 
@@ -176,7 +82,7 @@ class Needs:
         callees = self.callees(function, step)
         for callee in callees if depth > 0 else ():
             for need, way in self.of(callee, depth - 1).items():
-                given = _passed_on(function, step, way.given)
+                given = passed_on(function, step, way.given)
                 if given is not None and not (need.idle and _LAST_USER in function.words):
                     found.setdefault(need, Way(((function, number), *way.steps), way.reads, given))
         contract = self.known.contracts.get(step.name)
@@ -268,45 +174,16 @@ class Needs:
 def _of_new_object(function: Function, number: int) -> bool:
     """Whether a call is about an object that the function has just made."""
     step = function.flow.steps[number]
-    first = _WORD.search(_argument(step, int(step.name in _THROUGH)))
+    first = _WORD.search(argument(step, int(step.name in THROUGH)))
     return first is not None and any(
         made.kind is StepKind.CALL and made.target == first[0] and (made.name in FRESH or "alloc" in made.name)
         for made in function.flow.steps
     )
 
 
-def _given_at(function: Function, number: int) -> Given:
-    """What is known of parameters at a step."""
-    given = set()
-    for condition, truth in function.flow.known_at(number).items():
-        test = _TEST.fullmatch(condition)
-        if test is not None and test[1] in function.parameters:
-            value = f"{test[2] or ''}{test[3] or ''}".removeprefix("==")
-            given.add((function.parameters.index(test[1]), value, truth))
-    return frozenset(given)
-
-
-def _passed_on(function: Function, step: Step, given: Given) -> Given | None:
-    """What a way through a callee asks of the caller's own parameters; None when the arguments rule it out."""
-    kept = set()
-    shift = int(step.name in _THROUGH)
-    for place, value, truth in given:
-        argument = _argument(step, place + shift)
-        if _CONSTANTS.fullmatch(argument):
-            if value.startswith("&"):
-                equal = value[1:] in _WORD.findall(argument)
-            else:
-                equal = argument == value if value else argument not in _NOUGHT
-            if equal is not truth:
-                return None
-        elif argument in function.parameters:
-            kept.add((function.parameters.index(argument), value, truth))
-    return frozenset(kept)
-
-
 def _member(step: Step) -> str:
     """The member of a table that a step calls through, "" for a call by name."""
-    if step.name in _THROUGH and step.args:
+    if step.name in THROUGH and step.args:
         return step.args[0].removeprefix("kvm_x86_")
     found = re.search(r"(?:->|\.)(\w+)\)?$", step.name)
     return found[1] if found else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bot.code.asked import Need, need_of
 from bot.code.entries import Entries
 from bot.code.exposed import exposed
-from bot.code.needs import Need, Needs, need_of
+from bot.code.needs import Needs
 from bot.code.protection import Focus, WorldFacts
 from bot.code.tables import QUEUED, Slot, Tables, slots_in
 from bot.code.vocabulary import READ_SIDE
