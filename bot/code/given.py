@@ -35,14 +35,14 @@ def passed_on(function: Function, step: Step, given: Given) -> Given | None:
     kept = set()
     shift = int(step.name in THROUGH)
     for place, value, truth in given:
-        argument = argument(step, place + shift)
-        if _CONSTANTS.fullmatch(argument):
+        passed = argument(step, place + shift)
+        if _CONSTANTS.fullmatch(passed):
             if value.startswith("&"):
-                equal = value[1:] in _WORD.findall(argument)
+                equal = value[1:] in _WORD.findall(passed)
             else:
-                equal = argument == value if value else argument not in _NOUGHT
+                equal = passed == value if value else passed not in _NOUGHT
             if equal is not truth:
                 return None
-        elif argument in function.parameters:
-            kept.add((function.parameters.index(argument), value, truth))
+        elif passed in function.parameters:
+            kept.add((function.parameters.index(passed), value, truth))
     return frozenset(kept)

@@ -157,12 +157,15 @@ class WorldFacts:
         return {name: tuple(functions) for name, functions in found.items()}
 
     def defined(self, name: str, path: str) -> Function | None:
-        """The definition that a call from ``path`` means: the file's own, else the only one of the world."""
+        """The definition that a call from ``path`` means: the file's own, else the only one of the world.
+
+        Of two in one file, one is the stub of a configuration without it: the longer one is meant.
+        """
         candidates = self.by_name.get(name, ())
         own = [function for function in candidates if function.path == path]
-        if own:
-            return own[0]
-        return candidates[0] if len(candidates) == 1 and not candidates[0].path.endswith("~") else None
+        if not own and len({function.path for function in candidates}) == 1:
+            own = [function for function in candidates if not function.path.endswith("~")]
+        return max(own, key=lambda function: len(function.text)) if own else None
 
     def facts(self, function: Function) -> tuple[Fact, ...]:
         found = self._facts.get(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,11 +14,20 @@ from bot.code.pieces import may_tell
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
-from bot.code.vocabulary import LOCK_CALLS, READ_SIDE, READS
+from bot.code.vocabulary import LOCK_CALLS, MUTEX, READ_SIDE, READS, RWLOCK, RWSEM, SPIN
 from bot.code.world import Worlds
 from bot.model import Known
 
 _DEPTH = 4  # calls followed to a read
+_LOCKS = frozenset({SPIN, MUTEX, RWSEM, RWLOCK})
+# What goes by these names is no reader, and too common to be looked up each time.
+_READS_NOTHING = re.compile(
+    r"_*+(?:pr|dev|netdev|atomic\w*+|refcount|test|set|clear|nla|nlmsg|skb|mem\w*+|str\w*+|v?s\w*+printf|kv?\w?+[amf]\w*+loc"
+    r"|kv?free|list|hlist|spin|raw|mutex|s?rcu|get|put|copy|min|max|likely|unlikely|container|lockdep|cpu|cpumask|for_each"
+    r"|guard|scoped|xa|ida?r?|init|queue|schedule|wake|trace|debugfs|sysfs|of|clk|u64|[bl]e\d+|[hn]to[hn][sl]|ktime|warn)"
+    r"(?:_|$)"
+)
+_MAX_NEW = 8  # callees to look up for what they read
 _LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
 
 
@@ -135,7 +145,27 @@ class Sight:
             callback = facts.defined(place.callback, place.where.path)
             if callback is not None and self.focus.changed(callback):
                 wanted.update(dict.fromkeys(sorted({step.name for step in callback.flow.steps if _named(step)})))
+        wanted.update(dict.fromkeys(self._new_callees()))
         return tuple(name for name in wanted if name not in facts.by_name)
+
+    def _new_callees(self) -> set[str]:
+        """What changed functions call that they did not before, where nothing is held but a section: it may read."""
+        first, last = self.facts[0], self.facts[-1]
+        old = {(f.path, f.name): f.words for f in first.functions}
+        found: list[str] = []
+        for function in last.functions:
+            place = (function.path, function.name)
+            if place not in self.changed:
+                continue
+            found += [
+                step.name
+                for number, step in enumerate(function.flow.steps)
+                if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
+                if step.name not in old.get(place, ()) and step.name not in last.by_name
+                if step.name not in self.known.contracts and not _READS_NOTHING.match(step.name)
+                if not function.held[number].ever(_LOCKS)
+            ]
+        return set(list(dict.fromkeys(found))[:_MAX_NEW])
 
 
 def _named(step: Step) -> bool:
