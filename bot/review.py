@@ -40,7 +40,7 @@ def wants(series: Series, base: Base) -> Wanted:
     """What to ask the tree next; nothing once the review has all it can use.
 
     First the files of the diff, then the files that mention the same objects, then those that define the functions
-    which touch them.  Pure; to be asked again with each answer:
+    which touch them, then those that call functions which need a section.  Pure; to be asked again with each answer:
     ``while wanted := wants(series, base): base = base.plus(wanted, await tree.answer(wanted))``
     """
     if not base.name:
@@ -62,7 +62,8 @@ def wants(series: Series, base: Base) -> Wanted:
     names = tuple(name for name in sight.callees() if name not in base.asked)
     if names and not any(isinstance(asked, str) for asked in base.asked):
         return Wanted(definitions=names[:_MAX_DEFINITIONS], near=near, base_commit=series.base_commit)
-    return Wanted()
+    callers = tuple(words for words in sight.unreached() if words not in base.asked)
+    return Wanted(mentions=callers, near=near, base_commit=series.base_commit) if callers else Wanted()
 
 
 def _folders(series: Series) -> tuple[str, ...]:

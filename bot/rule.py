@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.code.asked import asked_at
 from bot.code.entries import Entries
 from bot.code.exposed import Exposed
 from bot.code.facts import Fact, FactKind, Function
@@ -223,5 +224,10 @@ def entered_at(place: Exposed, nothing: str) -> tuple[Evidence, ...]:
 
 def way_down(place: Exposed) -> tuple[Evidence, ...]:
     """Evidence of the read itself, at the end of the calls from an exposed step."""
-    steps = place.way.steps[1:]
-    return tuple(step_evidence(Role.READER, inner, inner.flow.steps[at]) for inner, at in steps[-_SHOWN:])
+    steps = [(inner, inner.flow.steps[at]) for inner, at in place.way.steps]
+    lines = tuple(step_evidence(Role.READER, inner, step) for inner, step in steps[1:][-_SHOWN:])
+    last = steps[-1][1]
+    if asked_at(last) is None:
+        known = nothing_found(Role.READER, f"{last.name}() is not in sight; it is known to read {place.way.reads}")
+        return (*lines, known)
+    return lines

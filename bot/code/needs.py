@@ -86,10 +86,17 @@ class Needs:
                 if given is not None and not (need.idle and _LAST_USER in function.words):
                     found.setdefault(need, Way(((function, number), *way.steps), way.reads, given))
         contract = self.known.contracts.get(step.name)
-        # Where a tree shows the function, the tree is right.
-        if contract is not None and all(callee.flow.has_gap for callee in callees):
+        # Where a tree shows the function, the tree is right; some of it may be out of sight.
+        if contract is not None and all(self._partly_seen(callee) for callee in callees):
             found.setdefault(need_of(contract), Way(((function, number),), contract.reads))
         return found
+
+    def _partly_seen(self, function: Function) -> bool:
+        """Whether a function holds lines that are not shown, or a call through a table that nobody in sight fills."""
+        return function.flow.has_gap or any(
+            step.kind is StepKind.CALL and (member := _member(step)) and not self.tables.targets(member)
+            for step in function.flow.steps
+        )
 
     def callees(self, function: Function, step: Step) -> tuple[Function, ...]:
         """The functions that a call can mean: its own name's, or what the tables put behind a member."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from bot.code.callbacks import queued
 from bot.code.facts import FactKind
 from bot.code.flow import Step, StepKind
+from bot.code.needs import Needs
 from bot.code.pieces import may_tell
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
@@ -18,7 +19,7 @@ from bot.code.vocabulary import LOCK_CALLS, MUTEX, READ_SIDE, READS, RWLOCK, RWS
 from bot.code.world import Worlds
 from bot.model import Known
 
-_DEPTH = 4  # calls followed to a read
+_DEPTH = 2  # calls followed to a read
 _LOCKS = frozenset({SPIN, MUTEX, RWSEM, RWLOCK})
 # What goes by these names is no reader, and too common to be looked up each time.
 _READS_NOTHING = re.compile(
@@ -27,7 +28,8 @@ _READS_NOTHING = re.compile(
     r"|guard|scoped|xa|ida?r?|init|queue|schedule|wake|trace|debugfs|sysfs|of|clk|u64|[bl]e\d+|[hn]to[hn][sl]|ktime|warn)"
     r"(?:_|$)"
 )
-_MAX_NEW = 8  # callees to look up for what they read
+_MAX_UNREACHED = 2  # functions whose callers to look up
+_MAX_NEW = 4  # callees to look up for what they read
 _LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
 
 
@@ -147,6 +149,18 @@ class Sight:
                 wanted.update(dict.fromkeys(sorted({step.name for step in callback.flow.steps if _named(step)})))
         wanted.update(dict.fromkeys(self._new_callees()))
         return tuple(name for name in wanted if name not in facts.by_name)
+
+    def unreached(self) -> tuple[tuple[str, ...], ...]:
+        """Names of changed functions that need a section and that nothing in sight calls: their callers would tell."""
+        facts = self.facts[-1].focused(self.focus)
+        needs = Needs(facts, self.known)
+        names = {
+            function.name
+            for function in facts.in_focus
+            if self.focus.changed(function) and not function.static and needs.of(function)
+            if function.name not in self.known.entries and not facts.callers(function)
+        }
+        return tuple((name,) for name in sorted(names)[:_MAX_UNREACHED])
 
     def _new_callees(self) -> set[str]:
         """What changed functions call that they did not before, where nothing is held but a section: it may read."""
