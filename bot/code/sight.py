@@ -162,7 +162,7 @@ class Sight:
         }
         return tuple((name,) for name in sorted(names)[:_MAX_UNREACHED])
 
-    def _new_callees(self) -> set[str]:
+    def _new_callees(self) -> tuple[str, ...]:
         """What changed functions call that they did not before, where nothing is held but a section: it may read."""
         first, last = self.facts[0], self.facts[-1]
         old = {(f.path, f.name): f.words for f in first.functions}
@@ -174,12 +174,11 @@ class Sight:
             found += [
                 step.name
                 for number, step in enumerate(function.flow.steps)
-                if step.kind is StepKind.CALL and step.name.isidentifier() and step.name.islower()
-                if step.name not in old.get(place, ()) and step.name not in last.by_name
+                if _named(step) and step.name not in old.get(place, ()) and step.name not in last.by_name
                 if step.name not in self.known.contracts and not _READS_NOTHING.match(step.name)
                 if not function.held[number].ever(_LOCKS)
             ]
-        return set(list(dict.fromkeys(found))[:_MAX_NEW])
+        return tuple(dict.fromkeys(found))[:_MAX_NEW]
 
 
 def _named(step: Step) -> bool:
