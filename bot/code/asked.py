@@ -100,13 +100,3 @@ def asked_at(step: Step) -> tuple[Need, str] | None:
         return None
     need = _conditioned(SRCU if "srcu_read_lock_held" in said else RCU, "", said.removeprefix(sign))
     return (need, "") if need else None
-
-
-def lock_asked(step: Step) -> Need | None:
-    """The locks, one of which a read for updaters asks for; None when it names none, or is no such read."""
-    if step.kind is not StepKind.CALL or step.name not in {"rcu_dereference_protected", "rtnl_dereference"}:
-        return None
-    if step.name == "rtnl_dereference":
-        return Need("", "", (RTNL,))
-    need = _conditioned("", "", argument(step, 1))
-    return need if need is not None and need.locks else None

@@ -109,7 +109,6 @@ CLAIMS: dict[str, frozenset[str]] = {
             "srcu-domain-mismatch",
             "irq-routing-without-irq-srcu",
             "rcu-primitive-dropped",
-            "updater-helper-in-reader",
         }
     ),
 }
