@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from bot.mail.series import settle
 from bot.model import Review, Series, SeriesState, Unreadable
@@ -22,54 +22,79 @@ async def series_settled(
     store: Store,
     clock: Clock,
     review: Reviewing,
-    policy: Policy,
+    policy: Policy | None,
     meter: Meter,
     going_on: Callable[[], bool] = lambda: True,
     at_once: int = 1,
 ) -> tuple[Review, ...]:
     """Review every series that is due, the first to come first.  One that cannot be reviewed holds up no other.
 
-    As many reviews as ``at_once`` are under way at a time; they are saved in the order of their series.
+    Without a policy nobody is told.  As many reviews as ``at_once`` are under way at a time, and so many are saved
+    together, in the order of their series.
     """
     done: list[Review] = []
     while going_on():
         async with store.transaction() as transaction:
             due = [settle(series, clock.now()) for series in await transaction.due_series(clock.now(), _AT_ONCE)]
         async with begun_ahead(review, due, at_once) as next_one:
-            for series in due:
+            for start in range(0, len(due), at_once):
                 if not going_on():
                     break
-                done.append(await _reviewed(series, store, next_one, policy, clock, meter))
+                verdicts = [await _verdict(series, next_one) for series in due[start : start + at_once]]
+                await _saved(verdicts, store, policy, clock, meter)
+                done += [verdict.found for verdict in verdicts]
         if not due:
             break
     return tuple(done)
 
 
-async def _reviewed(
-    series: Series, store: Store, review: Reviewing, policy: Policy, clock: Clock, meter: Meter
-) -> Review:
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What became of the review of a series; ``fault`` says why there is none."""
+
+    series: Series
+    found: Review
+    seconds: float
+    fault: str = ""
+
+
+async def _verdict(series: Series, review: Reviewing) -> _Verdict:
     begun = time.monotonic()
-    aside: Unreadable | None = None
     try:
         found = await review(series) if series.patches else Review(series.key)
     except ReviewError as fault:
         found = Review(series.key, notes=(f"not reviewed: {fault}",))
-        aside = Unreadable(f"series {series.key}", str(fault), "review it by hand; please report it as a bug")
-        meter.count("jobs_failed", job="review")
+        return _Verdict(series, found, time.monotonic() - begun, str(fault))
+    return _Verdict(series, found, time.monotonic() - begun)
+
+
+async def _saved(verdicts: Sequence[_Verdict], store: Store, policy: Policy | None, clock: Clock, meter: Meter) -> None:
+    """The reviews, and the deliveries that follow from them: together or not at all."""
+    counted: list[_Verdict] = []
     async with store.transaction() as transaction:
-        now = await transaction.series(series.key)
-        if now is None or now.patches != series.patches:
-            return found  # a part came while it was reviewed: it is due again
-        if aside:
-            await transaction.add_unreadable(aside, SET_ASIDE)
-        # The review, and the deliveries that follow from it: together or not at all.
-        await transaction.save_series(replace(now, state=SeriesState.REVIEWED))
-        await transaction.add_review(found)
-        await tell(transaction, now.thread, policy, clock.now())
-        if now.missing:
-            await parts_missing(transaction, now, policy, clock.now())
-    meter.observe("review_seconds", time.monotonic() - begun)
-    meter.count("series_reviewed", context=found.context.value)
-    for finding in found.findings:
+        await transaction.series_of([name for verdict in verdicts for name in verdict.series.message_ids[:1]])
+        for verdict in verdicts:
+            now = await transaction.series(verdict.series.key)
+            if now is None or now.patches != verdict.series.patches:
+                continue  # a part came while it was reviewed: it is due again
+            if verdict.fault:
+                cure = "review it by hand; please report it as a bug"
+                await transaction.add_unreadable(Unreadable(f"series {now.key}", verdict.fault, cure), SET_ASIDE)
+            await transaction.save_series(replace(now, state=SeriesState.REVIEWED))
+            await transaction.add_review(verdict.found)
+            if policy is not None:
+                await tell(transaction, now.thread, policy, clock.now())
+                if now.missing:
+                    await parts_missing(transaction, now, policy, clock.now())
+            counted.append(verdict)
+    for verdict in counted:
+        _count(verdict, meter)
+
+
+def _count(verdict: _Verdict, meter: Meter) -> None:
+    if verdict.fault:
+        meter.count("jobs_failed", job="review")
+    meter.observe("review_seconds", verdict.seconds)
+    meter.count("series_reviewed", context=verdict.found.context.value)
+    for finding in verdict.found.findings:
         meter.count("findings", rule=finding.rule, level=finding.level.value)
-    return found

@@ -31,7 +31,6 @@ from bot.reviewer import Reviewers
 from bot.store import SqlStore
 from config.known import known_functions
 from handlers.mail_arrived import Arrival
-from handlers.policy import Policy
 from handlers.poll_due import poll_due
 from handlers.series_settled import series_settled
 
@@ -148,7 +147,7 @@ class Replay:
 
         self._clock.leap()
         try:
-            await series_settled(self._store, self._clock, judge, Policy(), Figures(), at_once=4 * _CORES)
+            await series_settled(self._store, self._clock, judge, None, Figures(), at_once=4 * _CORES)
         finally:
             review.close()
 

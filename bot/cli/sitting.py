@@ -14,7 +14,6 @@ from bot.model import Review, Scan, Series, Unreadable
 from bot.ports import Feed, Reviewing, Store
 from bot.store import SqlStore
 from handlers.mail_arrived import Arrival
-from handlers.policy import Policy
 from handlers.poll_due import poll_due
 from handlers.series_settled import series_settled
 
@@ -69,7 +68,7 @@ class Sitting:
         await self._settle()
 
     async def _settle(self) -> None:
-        await series_settled(self.store, self._clock, self._judge, Policy(), self._figures)
+        await series_settled(self.store, self._clock, self._judge, None, self._figures)
 
     async def _judge(self, series: Series) -> Review:
         found = await self.review(series)

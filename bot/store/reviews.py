@@ -4,36 +4,42 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Finding, Review
 from bot.store import schema
 from bot.store.codec import dumps, loads
-from bot.store.work import Work
+from bot.store.work import CHUNK, Work
 
 _MOST = 200
 
 
 class Reviews(Work):
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self._reviews: dict[str, Review] = {}  # to write
+
     async def add_review(self, review: Review) -> None:
-        table = schema.reviews
-        await self.execute(table.delete().where(table.c.series == review.series))  # its findings go with it
-        body = dumps(replace(review, findings=()))
-        await self.execute(table.insert(), {"series": review.series, "body": body})
-        rows = [
-            {
-                "series": review.series,
-                "place": place,
-                "rule": finding.rule,
-                "fingerprint": finding.fingerprint,
-                "body": dumps(finding),
-            }
-            for place, finding in enumerate(review.findings)
-        ]
-        await self.insert_new(schema.findings, rows)
+        self._reviews[review.series] = review
+
+    async def flush(self) -> None:
+        await super().flush()
+        if self._reviews:
+            table, reviews = schema.reviews, tuple(self._reviews.values())
+            self._reviews.clear()
+            keys = [review.series for review in reviews]
+            for start in range(0, len(keys), CHUNK):  # their findings go with them
+                await self.execute(table.delete().where(table.c.series.in_(keys[start : start + CHUNK])))
+            bodies = [{"series": one.series, "body": dumps(replace(one, findings=()))} for one in reviews]
+            await self.insert_new(table, bodies)
+            await self.insert_new(schema.findings, [row for review in reviews for row in _rows(review)])
 
     async def review(self, series_key: str) -> Review | None:
+        if series_key in self._reviews:
+            return self._reviews[series_key]
         table, found = schema.reviews.c, schema.findings.c
         bodies = await self.rows(select(table.body).where(table.series == series_key))
         if not bodies:
@@ -76,6 +82,20 @@ class Reviews(Work):
         return tuple(str(thread) for thread, _ in await self.rows(question.limit(limit)))
 
     async def findings_by_rule(self) -> dict[str, int]:
+        await self.flush()
         table = schema.findings.c
         rows = await self.rows(select(table.rule, func.count()).group_by(table.rule).order_by(table.rule))
         return {str(rule): int(count) for rule, count in rows}
+
+
+def _rows(review: Review) -> list[dict[str, Any]]:
+    return [
+        {
+            "series": review.series,
+            "place": place,
+            "rule": finding.rule,
+            "fingerprint": finding.fingerprint,
+            "body": dumps(finding),
+        }
+        for place, finding in enumerate(review.findings)
+    ]
