@@ -145,6 +145,7 @@ class App:
             bar,
             frozenset(settings.review.pinned),
             tuple(Maintainers(one.channel, one.people, one.groups) for one in settings.maintainers),
+            private=frozenset(chat.name for chat, _ in told if chat.private),
             operators=operators(settings, [chat for chat, _ in told]),
             patience=settings.operators.patience,
         )

@@ -30,12 +30,14 @@ class Maintainers:
 class Policy:
     """``bar`` is for channels that subscribed by themselves; ``pinned`` rules are never demoted.
 
-    ``operators`` are told how feeds do, of a failure once it has lasted for longer than ``patience``.
+    ``private`` are the chats that talk with one person alone.  ``operators`` are told how feeds do, of a failure once
+    it has lasted for longer than ``patience``.
     """
 
     places: tuple[Place, ...] = ()
     bar: Bar = USUAL
     pinned: frozenset[str] = frozenset()
     maintainers: tuple[Maintainers, ...] = ()
+    private: frozenset[str] = frozenset()
     operators: tuple[Place, ...] = ()
     patience: timedelta = timedelta(minutes=30)

@@ -29,6 +29,7 @@ class Console:
 
     name = "console"
     pace = timedelta(0)
+    private = False  # nobody speaks to a console
 
     def __init__(self, out: TextIO, width: Callable[[], int] = _terminal_width) -> None:
         self._out = out

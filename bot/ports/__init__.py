@@ -121,11 +121,13 @@ Linked: TypeAlias = Callable[[str], Awaitable[Page | None]]
 class Chat(Protocol):
     """Where people read and ask.
 
-    ``pace`` is how far apart pages to one channel must be in the long run.
+    ``pace`` is how far apart pages to one channel must be in the long run.  ``private``: it can talk with one person
+    alone, in the channel "@id".
     """
 
     name: str
     pace: timedelta
+    private: bool
 
     async def post(self, channel: str, page: Page, *, thread: str, delivery: str, broadcast: bool = False) -> str:
         """Post a page, below ``thread`` (the remote id of its card) when that is not "", and return its remote id.

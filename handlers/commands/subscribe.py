@@ -22,6 +22,8 @@ async def answer(ask: Ask, doors: Doors) -> Reply:
         filter_ = parse(ask.words)
     except FilterError as fault:
         raise UnclearError(f"{fault} `{COMMAND.usage}`") from fault
+    if channel_of(ask) == own(ask) and ask.chat not in doors.policy.private:
+        raise UnclearError(f"{ask.chat} has no talk with one person alone here; subscribe a channel instead.")
     await decide(ask, "subscribe", doors)
     place = (ask.chat, channel_of(ask))
     async with doors.store.transaction() as transaction:

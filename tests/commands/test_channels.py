@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Habits, Mute, MuteKind, Rhythm
+from bot.model import Ask, Habits, Mute, MuteKind, Rhythm
+from handlers.asked import asked
 from tests.commands.world import BOSS, CARD, CHANNEL, DEPUTY, NOW, Bot, bot
 
 
@@ -74,6 +75,12 @@ async def test_in_private_everyone_decides_for_themselves(gracewatch: Bot) -> No
         assert "@U1 hears of list:kvm" in await gracewatch.say("subscribe list:kvm", channel=channel)
     assert "@U1 hears of arch:x86" in await gracewatch.say("subscribe me arch:x86")
     assert "1: you list:kvm 2: you arch:x86" in await gracewatch.say("subscriptions")
+
+
+async def test_a_chat_that_talks_with_nobody_alone_says_so(gracewatch: Bot) -> None:
+    reply = await asked(Ask("matrix", "#kvm", "@ada:example.org", "subscribe me list:kvm"), gracewatch.doors)
+    assert reply is not None
+    assert "subscribe a channel instead" in reply.page.headline
 
 
 # ------------------------------------------------------------------------------------------------ mutes

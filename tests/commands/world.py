@@ -26,7 +26,11 @@ CHANNEL, CARD, REPLY = "#kvm", "1700000000.000100", "1700000000.000200"
 
 NOW = datetime(2026, 3, 4, 15, tzinfo=UTC)
 BOSS, DEPUTY = "U9", "U8"
-POLICY = Policy((Place("slack", CHANNEL),), maintainers=(Maintainers(CHANNEL, (BOSS,), ("S1",)),))
+POLICY = Policy(
+    (Place("slack", CHANNEL),),
+    maintainers=(Maintainers(CHANNEL, (BOSS,), ("S1",)),),
+    private=frozenset({"slack"}),
+)
 
 
 async def _members(chat: str, group: str) -> frozenset[str]:

@@ -41,6 +41,7 @@ class Matrix:
 
     name = "matrix"
     pace = timedelta(seconds=1)
+    private = False  # it stays in its rooms
 
     def __init__(self, homeserver: str, token: str, *, channels: Sequence[str] = ()) -> None:
         self._api = Api(homeserver, token)

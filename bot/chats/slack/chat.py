@@ -52,6 +52,7 @@ class Slack:
 
     name = "slack"
     pace = timedelta(seconds=1)  # https://docs.slack.dev/apis/web-api/rate-limits: short bursts are tolerated
+    private = True
 
     def __init__(
         self,
