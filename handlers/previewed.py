@@ -46,8 +46,9 @@ async def previewed(
     """What the place would have been told since a moment, in the order of time; nothing is sent, nothing is saved.
 
     Every version of the work is gone through from its first, so that what is new and what is fixed is told as it would
-    have been.  A review that the store has is taken as it is; ``review`` is asked for the others.  ``scratch`` is an
-    empty store, which is filled.  ``words`` are a filter that stands in the place of the channel's subscriptions.
+    have been.  A review that the store has is taken as it is; ``review`` is asked for the others.  What people judged,
+    muted and subscribed to by now counts, quiet hours do not.  ``scratch`` is an empty store, which is filled.
+    ``words`` are a filter that stands in the place of the channel's subscriptions.
     """
     clock, said = _Still(now), []
     await _wishes(store, scratch, place, now, words)

@@ -167,7 +167,12 @@ async def test_a_mail_from_the_future_hides_nothing(lore: LorePlace) -> None:
 async def test_ids_that_look_like_addresses_are_asked_for_as_they_are(lore: LorePlace) -> None:
     odd = ["a/b", "../../etc", "x?y=1#z", "per%2Fcent", "a b", "ünïcode", "semi;colon&amp"]
     lore.put_many([at(number, name) for number, name in enumerate(odd)])
-    subjects, said, _ = await read(lore.feed())
+    feed, position = lore.feed(), ""
+    subjects: list[str] = []
+    said: list[str] = []
+    for _ in range(6):  # one that the server lists and does not give is looked for again at first
+        some, reasons, position = await read(feed, position)
+        subjects, said = subjects + some, said + reasons
     assert len(subjects) + len(said) == len(odd)
     assert {"a/b", "../../etc", "x?y=1#z", "per%2Fcent", "semi;colon&amp"} <= set(subjects)
 
