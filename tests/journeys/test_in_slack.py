@@ -6,12 +6,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.app import App
+from bot.chats.slack.connection import EVENTS
 from config.settings import load
-from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, SlackServer, needs_slack, slack_server
+from tests.chats.slack_server import (
+    ALICE,
+    APP_TOKEN,
+    BOT_TOKEN,
+    CHANNEL_NAME,
+    SECRET,
+    SlackServer,
+    button_of,
+    free_port,
+    needs_slack,
+    slack_server,
+)
 from tests.journeys.gracewatch import EXAMPLES, feed_of
 
 pytestmark = needs_slack
@@ -19,12 +32,15 @@ V1, V3 = EXAMPLES / "kvm/v1.mbox", EXAMPLES / "kvm/v3.mbox"
 
 
 @asynccontextmanager
-async def in_slack(folder: Path, feed: Path, server: SlackServer) -> AsyncIterator[App]:
+async def in_slack(folder: Path, feed: Path, server: SlackServer, *, http_mode: bool = False) -> AsyncIterator[App]:
+    port = free_port()
+    server.listener = f"http://127.0.0.1:{port}{EVENTS}" if http_mode else ""
+    modes = {"GRACEWATCH_SLACK_MODE": "http", "GRACEWATCH_SLACK_HTTP_PORT": str(port), "SLACK_SIGNING_SECRET": SECRET}
     settings = load(
         None,
         {
             "SLACK_BOT_TOKEN": BOT_TOKEN,
-            "SLACK_APP_TOKEN": APP_TOKEN,
+            **(modes if http_mode else {"SLACK_APP_TOKEN": APP_TOKEN}),
             "GRACEWATCH_SLACK_CHANNEL": CHANNEL_NAME,
             "GRACEWATCH_SLACK_API_URL": server.api_url,
             "GRACEWATCH_CONSOLE_ENABLED": "false",
@@ -48,8 +64,9 @@ async def texts(server: SlackServer) -> list[str]:
     return [str(message) for message in await server.bot_messages()]
 
 
-async def has(server: SlackServer, words: str) -> bool:
-    return any(words in text for text in await texts(server))
+async def has(server: SlackServer, *words: str) -> bool:
+    """Does a message of the bot hold one of these?"""
+    return any(one in text for text in await texts(server) for one in words)
 
 
 @pytest.mark.parametrize("fault", ["lost", "cut", "429 1", "500"])
@@ -108,3 +125,45 @@ async def sent(app: App, number: int) -> bool:
     """Does the outbox hold so many pages that it knows to have arrived?"""
     async with app.store.transaction() as transaction:
         return (await transaction.counts())["sent"] == number
+
+
+@pytest.mark.parametrize("http_mode", [False, True], ids=["socket", "http"])
+async def test_two_people_acknowledge_at_once_and_the_message_says_who(tmp_path: Path, http_mode: bool) -> None:
+    async with (
+        slack_server(tmp_path, http_mode=http_mode) as server,
+        in_slack(tmp_path, feed_of(tmp_path, V1), server, http_mode=http_mode) as app,
+    ):
+        await server.until(lambda: has(server, "kvm_device_release()"))
+        await server.until(lambda: asyncio.sleep(0, app.chats["slack"].healthy()))
+        warning = next(one for one in await server.bot_messages() if one.get("thread_ts"))
+        await asyncio.gather(server.click(warning, "Ack"), server.click(warning, "Ack", user="U02BOB"))
+        await server.until(lambda: has(server, "Until now:"))  # what the second of them is told
+        await server.click(warning, "Ack")  # on a message that was not yet redrawn
+        await server.until(lambda: shows(server, warning, f"Acknowledged by <@{ALICE}>"))
+        await server.click(warning, "Ack")
+        await server.until(lambda: has(server, "You said so before"))
+        now = await shows(server, warning, f"Acknowledged by <@{ALICE}>")
+        assert str(now["blocks"]).count("Acknowledged by") == 1
+        assert button_of(now, "Reopen")
+
+
+async def shows(server: SlackServer, message: dict[str, Any], words: str) -> dict[str, Any]:
+    """The message as it stands now, {} while these words are not in it."""
+    now = next(one for one in await server.bot_messages() if one["ts"] == message["ts"])
+    return now if words in str(now["blocks"]) else {}
+
+
+async def test_a_hostile_subject_pings_nobody_and_breaks_nothing(tmp_path: Path) -> None:
+    hostile = "<!channel> <@U01ALICE> ``` @here \u202e*_~ " * 120  # 5 kB
+    mails = V1.read_text("utf-8").replace("Walk the device list under RCU", hostile)
+    mails = mails.replace("Content-Type: text/plain; charset=us-ascii", "Content-Type: text/plain; charset=utf-8")
+    made = tmp_path / "hostile.mbox"
+    made.write_text(mails, "utf-8")
+    async with slack_server(tmp_path) as server, in_slack(tmp_path, feed_of(tmp_path, made), server):
+        await server.until(lambda: has(server, "kvm_device_release()"))
+        card = (await server.bot_messages())[0]
+        shown = str([block.get("text") for block in card["blocks"]]) + card["text"]
+        assert "&lt;!channel&gt;" in shown
+        for evil in ("<!channel>", "<@U01ALICE>", "```", "@here", "\u202e"):
+            assert evil not in shown
+        assert len(card["blocks"][0]["text"]["text"]) < 3000
