@@ -66,6 +66,10 @@ class Mirror:
         self._backlog = backlog
         self._limit = limit
         self._fetched: dict[int, str] = {}  # what the manifest said of each epoch when it was fetched
+        self._known: tuple[Mapping[int, str], Mapping[str, str]] = (
+            {},
+            {},
+        )  # the last manifest, and how to ask for news
 
     async def since(self, position: str) -> AsyncGenerator[RawMail | Unreadable, None]:
         """As in ports.Feed."""
@@ -122,7 +126,9 @@ class Mirror:
     async def _manifest(self) -> Mapping[int, str]:
         """The epochs that the server has, each with what changes when it does ("" when that is not known)."""
         async with self._visitor.visit() as visit:
-            answer = await visit.get("manifest.js.gz", "application/", _MANIFEST_BYTES)
+            answer = await visit.get("manifest.js.gz", "application/", _MANIFEST_BYTES, self._known[1])
+        if answer.status == 304:
+            return self._known[0]
         if answer.status == 404 and self._only is not None:
             return {self._only: ""}
         if answer.status == 404:
@@ -132,7 +138,10 @@ class Mirror:
             epochs = dict(self._epochs(table))
         except (ValueError, EOFError, zlib.error, AttributeError, RecursionError) as fault:
             raise FeedError(f"{self.name}: its manifest.js.gz makes no sense: {str(fault)[:200]}; try again") from None
-        return epochs if self._only is None else {self._only: epochs.get(self._only, "")}
+        if self._only is not None:
+            epochs = {self._only: epochs.get(self._only, "")}
+        self._known = epochs, answer.validators
+        return epochs
 
     def _epochs(self, table: Mapping[str, Mapping[str, object]]) -> list[tuple[int, str]]:
         # Addresses in it are not followed: an epoch is asked for by its number.
@@ -209,7 +218,7 @@ class Mirror:
             raise FeedError(f"{self.name}: {fault}") from None
         settings = (
             f"http.userAgent={self._manners.user_agent}",
-            f"http.curloptResolve={host}:{port}:{','.join(dict.fromkeys(addresses))}",
+            *([f"http.curloptResolve={host}:{port}:{','.join(dict.fromkeys(addresses))}"] if ":" not in host else []),
             "http.followRedirects=false",
             "http.proxy=",
             "credential.helper=",

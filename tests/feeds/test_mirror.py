@@ -226,7 +226,11 @@ class Odd:
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request)
         if request.path == "/kvm/manifest.js.gz":
-            return web.Response(body=self.body, content_type=self.kind)
+            news = request.headers.get("If-None-Match") != '"one"'
+            body = self.body if news else b""
+            return web.Response(
+                status=200 if news else 304, body=body, content_type=self.kind, headers={"ETag": '"one"'}
+            )
         if request.path.startswith("/away/"):
             raise web.HTTPFound("http://elsewhere.invalid/")
         if self.git and request.path.endswith("/info/refs"):
@@ -286,6 +290,22 @@ async def test_git_says_who_asks_and_goes_nowhere_else(odd: Odd, tmp_path: Path)
     assert any(request.path.startswith("/kvm/0/info/refs") for request in odd.asked)
     with pytest.raises(FeedError, match=r"it sends us away to 'http://elsewhere\.invalid/'"):
         await read(Mirror(away, HASTY, tmp_path, name="kvm"))
+
+
+async def test_a_manifest_that_did_not_change_is_not_sent_again(odd: Odd, tmp_path: Path) -> None:
+    odd.body = manifest()
+    feed = Mirror(odd.url, HASTY, tmp_path, name="kvm")
+    assert await read(feed) == await read(feed) == ([], [], "")
+    assert [request.headers.get("If-None-Match") for request in odd.asked] == [None, '"one"']
+
+
+@pytest.mark.archive
+@needs_archive[1]
+async def test_git_asks_at_the_address_that_was_looked_up(tmp_path: Path) -> None:
+    place = MirrorPlace(tmp_path)
+    place.put_many(mails(1))
+    feed = Mirror(place.url.replace("127.0.0.1", "localhost"), HASTY, tmp_path, name="kvm")
+    assert (await read(feed))[0] == [1]
 
 
 async def test_a_folder_that_cannot_be_written_is_said_so(odd: Odd, tmp_path: Path) -> None:
