@@ -284,8 +284,8 @@ class Transaction(Decisions, Protocol):
         """Have the message of a slot show this page: posted when there is none, else edited.
 
         ``delivery.key`` names the message for ever; edits get keys of their own.  False when the newest page of the
-        slot is this one already.  A page that nobody tried to send yet is replaced, so that a message that changes
-        often is sent once.
+        slot is this one already.  An edit that nobody tried to send yet is replaced, so that a message that changes
+        often is edited once; what is posted first is always posted as it was.
         """
         ...
 

@@ -44,11 +44,11 @@ class Outbox(Work):
         newest = _delivery(rows[0])
         if (newest.page, newest.about) == (delivery.page, delivery.about):
             return False
-        if newest.state is DeliveryState.QUEUED and not newest.attempts:
+        (count,) = (await self.rows(select(func.count()).select_from(schema.deliveries).where(*here)))[0]
+        if count > 1 and newest.state is DeliveryState.QUEUED and not newest.attempts:
             change = {"page": dumps(delivery.page), "about": json.dumps(delivery.about)}
             await self.execute(schema.deliveries.update().where(TABLE.key == newest.key).values(change))
             return True
-        (count,) = (await self.rows(select(func.count()).select_from(schema.deliveries).where(*here)))[0]
         return await self.queue(replace(delivery, key=f"{delivery.key}#{count}"))
 
     async def standing(self, delivery: Delivery) -> Delivery | None:

@@ -157,12 +157,16 @@ def edited(words: str) -> Page:
     return replace(REPLY.page, headline=words)
 
 
-async def test_a_message_that_waits_takes_the_newest_page_and_is_sent_once(store: Store) -> None:
+async def test_an_edit_that_waits_takes_the_newest_page_and_a_post_keeps_its_own(store: Store) -> None:
     async with store.transaction() as work:
         assert await work.show(REPLY)
         assert not await work.show(REPLY)
-        assert await work.show(replace(REPLY, page=edited("acknowledged")))
-        assert await work.due_deliveries(NOW, 10) == (replace(REPLY, page=edited("acknowledged")),)
+        for words in ("acknowledged", "fixed", "fixed and merged"):
+            assert await work.show(replace(REPLY, page=edited(words)))
+        assert await work.due_deliveries(NOW, 10) == (REPLY,)
+        await work.save_delivery(replace(REPLY, state=DeliveryState.SENT, remote_id="1"))
+        (edit,) = await work.due_deliveries(NOW, 10)
+        assert (edit.key, edit.page) == ("reply/a#1", edited("fixed and merged"))
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SENDING, DeliveryState.SENT])

@@ -275,13 +275,14 @@ async def test_a_reply_that_changes_is_edited_where_it_stands(tmp_path: Path) ->
         assert it.chat.said.count("~ acknowledged") == 1
 
 
-async def test_a_reply_that_changes_before_it_left_is_posted_once_as_it_is_now(tmp_path: Path) -> None:
+async def test_a_reply_that_changes_before_it_left_is_posted_as_it_was_and_edited_once(tmp_path: Path) -> None:
     async with outbox(tmp_path) as it:
         await it.queue(card())
         for words in ("list_del() of x", "acknowledged", "fixed"):
             await show(it, told(words))
-        assert await it.deliver() == 2
-        assert "  │ fixed" in it.chat.said
+        assert await it.deliver() == 3
+        assert "  │ list_del() of x" in it.chat.said
+        assert "~ fixed" in it.chat.said
         assert "acknowledged" not in it.chat.said
 
 

@@ -175,3 +175,13 @@ async def test_a_stopping_service_begins_no_review(tmp_path: Path) -> None:
         look = Findings({})
         assert await series_settled(it.store, it.clock, look, ALL, it.figures, going_on=lambda: False) == ()
         assert look.asked == []
+
+
+async def test_a_warning_that_was_mended_before_it_left_is_told_all_the_same(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        for version in (1, 2):
+            await save(it, series(version))
+        await settle(it, Findings({"v1": (RELEASE,), "v2": ()}))
+        await it.deliver()
+        assert "  │ error: list_del() on kvm.devices, which is an RCU list" in it.chat.said
+        assert it.chat.said.index("~ v2: 1 fixed") < it.chat.said.index("~ Fixed in v2")
