@@ -43,6 +43,8 @@ class Reviewer:
 
     async def __call__(self, series: Series) -> Review:
         """The review of a series.  Raises ReviewError when it crashed or took too long."""
+        if not touches_c(series):
+            return Review(series.key, base=self._tree.name)
         async with self._turn:
             try:
                 return await asyncio.wait_for(self._again_if_killed(series), self._patience)
@@ -94,6 +96,11 @@ class Reviewer:
                     os.kill(self._pid, signal.SIGKILL)
             pool.shutdown(wait=True, cancel_futures=True)
         self._pid = 0
+
+
+def touches_c(series: Series) -> bool:
+    """Whether a series changes any C.  The review of one that does not is empty, and no process need say so."""
+    return any(file.path.endswith((".c", ".h")) and not file.binary for patch in series.patches for file in patch.files)
 
 
 class Reviewers:
