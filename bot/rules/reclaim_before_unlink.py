@@ -39,9 +39,8 @@ POINTER = Example(
 
 +static void filter_set(struct vm *vm, struct filter *new)
 +{
-+	struct filter *old;
++	struct filter *old = rcu_dereference_protected(vm->filter, lockdep_is_held(&vm->lock));
 +
-+	old = rcu_dereference_protected(vm->filter, lockdep_is_held(&vm->lock));
 +	if (old)
 +		kfree_rcu(old, rcu); // <-- warns
 +	rcu_assign_pointer(vm->filter, new);
@@ -54,17 +53,14 @@ IN_ORDER = Example(
     """\
  struct gadget { struct list_head node; struct list_head spare; struct rcu_head rcu; struct gadget *twin; };
  struct hub { spinlock_t lock; struct list_head gadgets; unsigned long cookie; };
- struct filter { int nr; struct rcu_head rcu; };
- struct vm { struct filter __rcu *filter; };
+ struct filter { int nr; struct rcu_head rcu; }; struct vm { struct filter __rcu *filter; };
 
 +static void gadget_drop(struct hub *hub, struct gadget *g, struct gadget *other)
 +{
 +	hub->cookie = start_poll_synchronize_rcu();
-+	spin_lock(&hub->lock);
 +	list_del_rcu(&g->node);
 +	kfree_rcu(g, rcu);
 +	list_del_rcu(&other->node);
-+	spin_unlock(&hub->lock);
 +	kfree_rcu(other, rcu);
 +}
 +
@@ -76,15 +72,11 @@ IN_ORDER = Example(
 +	rcu_assign_pointer(vm->filter, NULL);
 +}
 +
-+static int gadget_change(struct hub *hub, struct gadget *g, bool fresh)
++static void gadget_change(struct hub *hub, struct gadget *g, bool fresh)
 +{
-+	if (fresh) {
-+		kfree_rcu(g, rcu);
-+		return -EINVAL;
-+	}
-+	list_del_rcu(&g->node);
++	if (!fresh)
++		list_del_rcu(&g->node);
 +	kfree_rcu(g, rcu);
-+	return 0;
 +}
 """,
 )
@@ -95,10 +87,8 @@ LOOP = Example(
  struct gadget { struct list_head node; struct list_head spare; struct rcu_head rcu; };
  struct hub { struct list_head gadgets; };
 
-+static void hub_forget(struct hub *hub)
++static void hub_forget(struct hub *hub, struct gadget *g, struct gadget *next)
 +{
-+	struct gadget *g, *next;
-+
 +	list_for_each_entry_safe(g, next, &hub->gadgets, node) {
 +		list_del_rcu(&g->node);
 +		call_rcu(&g->rcu, gadget_free_cb);
@@ -151,6 +141,18 @@ def reclaim_before_unlink(code: Code) -> Iterator[Hit]:
         queue = _queued_before(code, retired.fact, retired.old)
         if queue is not None and not _gone_before(code, queue, retired.old):
             yield _warning(queue, retired.fact, str(retired.protection.field), retired.protection.who_reads())
+    for fact in code.facts.all_facts:
+        if fact.kind is FactKind.STORE and fact.rcu and is_null(fact.value) and fact.where.flow.has_gap:
+            queue = _queued_unseen(code, fact)
+            if queue is not None:
+                yield _warning(queue, fact, str(fact.head) if fact.head.member else queue.variable, ())
+
+
+def _queued_unseen(code: Code, clearing: Fact) -> Fact | None:
+    """The hand-over of a variable that bears the name of the pointer cleared next, where its load is out of sight."""
+    name = re.split(r"->|\.", clearing.where.flow.steps[clearing.step].args[0])[-1]
+    assigned = any(step.kind is StepKind.ASSIGN and step.name == name for step in clearing.where.flow.steps)
+    return None if assigned else _queued_before(code, clearing, name)
 
 
 def _queued_before(code: Code, removal: Fact, variable: str) -> Fact | None:

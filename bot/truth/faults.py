@@ -87,6 +87,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "lookup-returns-unreferenced",
             "pointer-used-after-unlock",
             "read-lock-removed",
+            "unlock-relock-inside-iteration",
             "rhashtable-lookup-result-outlives-section",
         }
     ),
