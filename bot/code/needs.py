@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bot.code.asked import Need, argument, asked_at, last_name, need_of
@@ -22,6 +22,7 @@ _TAKES = re.compile(r"(?:^|_)(?:(?:try)?lock(?:ed)?|begin|enter|acquire|live)(?:
 _DROPS = re.compile(r"unlock|(?:^|_)(?:is|assert|held|init|destroy)(?:_|$)")
 _LAST_USER = "users_count"
 _DEPTH = 10  # calls followed
+_MAX_NEEDS = 12  # of one function; those of the kernel have no more than three
 _MAX_TARGETS = 4  # of one call through a table
 
 
@@ -42,7 +43,10 @@ class Needs:
         self.tables = Tables(code.world.images)
         self._reach = Reach(code, _DEPTH)
         self._found: dict[tuple[Function, int], Mapping[Need, Way]] = {}
-        self._left: dict[tuple[Function, int], tuple[Lock, ...]] = {}
+        self._left: dict[tuple[Function, int], frozenset[Lock]] = {}
+        self._gaps: dict[Function, frozenset[int]] = {}
+        self._takers: dict[Function, dict[Need, frozenset[int]]] = {}
+        self._made: dict[Function, frozenset[str]] = {}
 
     def of(self, function: Function, depth: int = _DEPTH) -> Mapping[Need, Way]:
         """What a caller must hold, with the first way to a read that needs it."""
@@ -117,14 +121,45 @@ class Needs:
             count > 0 and need.met_by(lock.what) for state in held.states for lock, count in state
         ):
             return False
-        if any("IS_ENABLED(" in condition for condition in function.flow.known_at(number)):
+        if "IS_ENABLED(" in function.text and any("IS_ENABLED(" in told for told in function.flow.known_at(number)):
             return False  # perhaps nothing of it is compiled
-        if _of_new_object(function, number):
+        if self._of_new_object(function, number):
             return False  # what it could read of is not set up yet
-        before = [function.flow.steps[place] for place in function.flow.before(number)]
-        if any(step.kind is StepKind.GAP for step in before):
+        if number in self._behind_gaps(function):
             return self.dropped(function, number, need)
-        return not any(self._may_take(function, step, need) for step in before)
+        behind = self._behind_takers(function, need)
+        return behind is not None and number not in behind
+
+    def _behind_gaps(self, function: Function) -> frozenset[int]:
+        """The steps that a way from lines which are not shown leads to."""
+        if function not in self._gaps:
+            steps = enumerate(function.flow.steps)
+            gaps = [number for number, step in steps if step.kind is StepKind.GAP]
+            self._gaps[function] = _reached(function, gaps)
+        return self._gaps[function]
+
+    def _behind_takers(self, function: Function, need: Need) -> frozenset[int] | None:
+        """The steps behind calls which may take a lock that would do; None for a need too many in one function."""
+        known = self._takers.setdefault(function, {})
+        if need not in known:
+            if len(known) == _MAX_NEEDS:
+                return None
+            steps = enumerate(function.flow.steps)
+            takers = [number for number, step in steps if self._may_take(function, step, need)]
+            known[need] = _reached(function, takers)
+        return known[need]
+
+    def _of_new_object(self, function: Function, number: int) -> bool:
+        """Whether a call is about an object that the function has just made."""
+        if function not in self._made:
+            self._made[function] = frozenset(
+                step.target
+                for step in function.flow.steps
+                if step.kind is StepKind.CALL and step.target and (step.name in FRESH or "alloc" in step.name)
+            )
+        step = function.flow.steps[number]
+        first = _WORD.search(argument(step, int(step.name in THROUGH)))
+        return first is not None and first[0] in self._made[function]
 
     def dropped(self, function: Function, number: int, need: Need) -> bool:
         """Whether every way to a step has dropped the section that the caller, or hidden lines, took."""
@@ -145,19 +180,19 @@ class Needs:
         if step.kind is not StepKind.CALL or lock_of(step) is not None:
             return False
         if step.name == "guard":  # of a class that the vocabulary does not know
-            return need.kind != SRCU or "srcu" in step.args[0]
+            return need.kind != SRCU or "srcu" in argument(step, 0)
         callee = self.code.defined(step.name, function.path)
         if callee is None or callee is function:
             takes = _TAKES.search(step.name) is not None and not _DROPS.search(step.name)
             return takes and (need.kind != SRCU or "lock" in step.name)
         return any(need.met_by(lock.what) for lock in self.left(callee))
 
-    def left(self, function: Function, depth: int = 2) -> tuple[Lock, ...]:
+    def left(self, function: Function, depth: int = 2) -> frozenset[Lock]:
         """The locks that a function may leave held for its caller to drop."""
         place = (function, depth)
         if place not in self._left:
-            self._left[place] = ()
-            self._left[place] = tuple(self._leaves(function, depth))
+            self._left[place] = frozenset()
+            self._left[place] = frozenset(self._leaves(function, depth))
         return self._left[place]
 
     def _leaves(self, function: Function, depth: int) -> Iterator[Lock]:
@@ -178,14 +213,17 @@ class Needs:
                     yield from self.left(callee, depth - 1)
 
 
-def _of_new_object(function: Function, number: int) -> bool:
-    """Whether a call is about an object that the function has just made."""
-    step = function.flow.steps[number]
-    first = _WORD.search(argument(step, int(step.name in THROUGH)))
-    return first is not None and any(
-        made.kind is StepKind.CALL and made.target == first[0] and (made.name in FRESH or "alloc" in made.name)
-        for made in function.flow.steps
-    )
+def _reached(function: Function, starts: Iterable[int]) -> frozenset[int]:
+    """The steps behind any of these."""
+    following = function.flow.next
+    seen: set[int] = set()
+    pending = [after for start in starts for after in following[start]]
+    while pending:
+        number = pending.pop()
+        if number not in seen:
+            seen.add(number)
+            pending.extend(following[number])
+    return frozenset(seen)
 
 
 def _member(step: Step) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, KeysView, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from bot.model import Image
@@ -15,6 +16,7 @@ _QUEUED = re.compile(
     r"\b(INIT_(?:DELAYED_|RCU_)?+WORK|DECLARE_(?:DELAYED_)?+WORK)[ \t]*+\([^;{}]{0,200}?,[ \t\n]*+(\w++)[ \t\n]*+\)"
 )
 _MAX_TABLE = 60_000  # characters; the largest of the kernel's tables of operations has 20,000
+_MAX_TABLES = 500  # of one file
 QUEUED = "work"
 
 
@@ -30,7 +32,7 @@ def slots_in(image: Image) -> Mapping[str, tuple[Slot, ...]]:
     """The slots that a file fills, by the name of what is put there: functions, and other things too."""
     found: dict[str, set[Slot]] = {}
     text = image.text
-    for table in _TABLE.finditer(text):
+    for table in islice(_TABLE.finditer(text), _MAX_TABLES):
         end = text.find("\n}", table.end())
         inner = text[table.end() : min(end if end >= 0 else len(text), table.end() + _MAX_TABLE)]
         for member in _MEMBER.finditer(f"{inner},"):

@@ -9,9 +9,11 @@ from bot.code.entries import Entries
 from bot.code.exposed import exposed
 from bot.code.needs import Needs
 from bot.code.protection import Focus, WorldFacts
+from bot.code.sight import Sight
 from bot.code.tables import QUEUED, Slot, Tables, slots_in
 from bot.code.vocabulary import READ_SIDE
-from bot.model import Contract, Image, Known, World
+from bot.code.world import worlds
+from bot.model import Base, Contract, FileDiff, Hunk, Image, Known, World
 
 SLOTS = Need("srcu", "srcu", ("slots_lock",), idle=True)
 MEMSLOTS = """\
@@ -180,3 +182,19 @@ static void wait(struct kvm_vcpu *vcpu)
 }
 """
     assert places(text) == {("wait", "srcu_dereference")}
+
+
+def test_a_function_that_names_more_locks_than_anyone_writes_is_asked_for_some_of_them() -> None:
+    reads = "".join(f"\tuse(rcu_dereference_check(hub->a, lockdep_is_held(&lock{n})));\n" for n in range(40))
+    found = needs_of(f"static void read(struct hub *hub)\n{{\n{reads}}}\n", "read")
+    assert 1 <= len(found) < 40
+
+
+def test_the_callers_of_a_changed_function_that_needs_a_section_are_looked_up() -> None:
+    text = "int find(struct hub *hub)\n{\n\treturn 0;\n}\n"
+    hunk = Hunk(1, 4, 1, 4, "", (" int find(struct hub *hub)", " {", "-\treturn 0;", "+\treturn kvm_look(hub);", " }"))
+    known = Known({"kvm_look": Contract(("kvm->srcu",), "kvm->memslots")})
+    change = FileDiff("hub.c", "hub.c", hunks=(hunk,))
+    drawn = worlds([(change,)], Base("tree", {"hub.c": text}))
+    assert Sight(drawn, known).unreached() == (("find",),)
+    assert not Sight(drawn).worth_asking, "no word of RCU, and nothing is known of the callee"
