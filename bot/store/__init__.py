@@ -1,4 +1,4 @@
-"""Where state lives between two starts: one SQL schema, SQLite embedded."""
+"""Where state lives between two starts: one SQL schema, on SQLite or PostgreSQL."""
 
 from bot.store.store import SqlStore
 

@@ -16,7 +16,7 @@ from bot.store.transaction import SqlTransaction
 
 
 class SqlStore:
-    """A Store of bot.ports on SQLite: ``sqlite:///folder/file.db``, or ``sqlite://`` for one in memory.
+    """A Store of bot.ports: ``sqlite:///folder/file.db``, ``sqlite://`` for one in memory, ``postgresql://host/name``.
 
     Raises StoreError for a URL it cannot use; nothing is opened before the first use.  What is saved survives
     the end of the process, and the loss of power too unless ``lasting`` is False.
