@@ -113,7 +113,8 @@ def web(settings: Settings) -> Web:
 def places(settings: Settings) -> tuple[Place, ...]:
     """Every channel that is told when its chat is on, and what it wants to hear of."""
     bar = Bar(settings.review.level, settings.review.confidence)
-    return (Place("console", "console", bar), Place("slack", settings.slack.channel, bar))
+    named = (("console", "console"), ("slack", settings.slack.channel), ("matrix", settings.matrix.channel))
+    return tuple(Place(chat, channel, bar) for chat, channel in named if channel)
 
 
 def operators(settings: Settings, told: Sequence[Chat]) -> tuple[Place, ...]:

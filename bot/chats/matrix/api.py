@@ -27,6 +27,7 @@ _CAUSES: Mapping[str, tuple[Cause, str]] = {
     "M_USER_LOCKED": (Cause.ACCESS, _ACCESS),
     "M_FORBIDDEN": (Cause.CHANNEL, _ROOM),
     "M_NOT_FOUND": (Cause.CHANNEL, _ROOM),
+    "M_INVALID_PARAM": (Cause.CHANNEL, _ROOM),
     "M_UNKNOWN": (Cause.TROUBLE, "try again later"),
     "M_TOO_LARGE": (Cause.CONTENT, "please report it as a bug"),
     "M_BAD_JSON": (Cause.CONTENT, "please report it as a bug"),

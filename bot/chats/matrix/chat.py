@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 
 
 class Matrix:
-    """A homeserver.  Remote ids are event ids; a channel is a room's alias (``#kvm:example.org``) or id (``!…``).
+    """A homeserver.  Remote ids are event ids; a channel is a room's alias (``#kvm:example.org``, on the bot's own
+    server also ``#kvm``) or id (``!…``).
 
     A page is sent under a transaction id that its delivery determines, so the server itself takes a repeat for the
     first; ``find`` still looks, since servers forget transactions after a while.
@@ -122,13 +123,19 @@ class Matrix:
             if channel.startswith("@"):
                 self._rooms[channel] = await self._private(channel.removeprefix("@"))
             else:
-                self._rooms[channel] = str((await self._api.ask("POST", path("join", channel), {}))["room_id"])
+                alias = channel if ":" in channel else f"{channel}:{(await self._who()).partition(':')[2]}"
+                self._rooms[channel] = str((await self._api.ask("POST", path("join", alias), {}))["room_id"])
         return self._rooms[channel]
+
+    async def _who(self) -> str:
+        """The bot's own id."""
+        if not self._me:
+            self._me = str((await self._api.ask("GET", path("account", "whoami")))["user_id"])
+        return self._me
 
     async def _private(self, person: str) -> str:
         """The room for a private talk with a person, made once: the account's data remember it (m.direct)."""
-        me = str((await self._api.ask("GET", path("account", "whoami")))["user_id"])
-        where = path("user", me, "account_data", "m.direct")
+        where = path("user", await self._who(), "account_data", "m.direct")
         try:
             known = await self._api.ask("GET", where)
         except ChatError as fault:
@@ -176,15 +183,15 @@ class Matrix:
 
     async def trial(self) -> str:
         """Try the token and the rooms, say nothing, and return who the bot is.  Raises ChatError with the cure."""
-        me = await self._api.ask("GET", path("account", "whoami"))
+        me = await self._who()
         for channel in self._channels:
             await self._room(channel)
-        return str(me["user_id"])
+        return me
 
     async def _news(self, since: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         """GET sync: what was said since; at the beginning nothing, what was said before we came is not answered."""
         if not since:
-            self._me = str((await self._api.ask("GET", path("account", "whoami")))["user_id"])
+            await self._who()
             for channel in self._channels:
                 await self._joined(channel)
         asked = {"timeout": str(_WAITING_MS), "since": since} if since else {"timeout": "0"}

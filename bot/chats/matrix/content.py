@@ -22,12 +22,23 @@ _MOST_PARTS, _MOST_PAIRS, _MOST_ACTIONS = 25, 25, 12
 
 def content(page: Page) -> dict[str, Any]:
     """The page as a notice that pings nobody, whole if it fits, else with its long parts folded."""
+    page = replace(page, parts=tuple(_named(part) for part in page.parts))
     made = _content(page) if _length(page) <= MOST_BYTES else {}
     for limit in _FOLDS:
         if made and len(json.dumps(made).encode()) <= MOST_BYTES:
             break
         made = _content(_folded(page, limit))
     return made
+
+
+def _named(part: Text | Code | Fields) -> Text | Code | Fields:
+    """People stand in a text as "@" and their id, and an id of Matrix begins with one."""
+    if not isinstance(part, Text):
+        return part
+    text = part.text
+    for person in part.people:
+        text = text.replace(f"@{person}", person) if person.startswith("@") else text
+    return replace(part, text=text)
 
 
 def _content(page: Page) -> dict[str, Any]:
