@@ -193,7 +193,7 @@ class Transaction(Decisions, Protocol):
         ...
 
     async def raw_mail(self, message_id: str) -> RawMail | None:
-        """The mail as it came, byte for byte."""
+        """The mail as it came, byte for byte; a position of more than 200 characters is not kept with it."""
         ...
 
     async def add_unreadable(self, unreadable: Unreadable, feed: str) -> None:

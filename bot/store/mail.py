@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.model import Message, RawMail, Unreadable
 from bot.store import schema
 from bot.store.shelf import Shelf
+
+LONGEST_POSITION = 200
 
 
 class Mail(Shelf):
@@ -42,7 +45,8 @@ class Mail(Shelf):
         if await self.has_message(message.id):
             return
         self._known[message.id] = True
-        self._mails[message.id] = raw
+        # Where a feed on the web goes on is up to 3 KB of what it has seen, and of no use beside the mail.
+        self._mails[message.id] = raw if len(raw.position) <= LONGEST_POSITION else replace(raw, position="")
         if series_key:
             self.join(message.id, series_key)
 

@@ -112,6 +112,17 @@ async def test_a_mail_comes_back_byte_for_byte(store: Store) -> None:
         assert await work.known_messages(["b", "a", "c"]) == {"a"}
 
 
+async def test_the_long_position_of_a_web_feed_is_not_kept_with_every_mail(store: Store) -> None:
+    long = replace(raw("a"), position="a1:" + "x" * 3200)
+    async with store.transaction() as work:
+        await work.add_message(message("a"), long, "")
+        await work.set_cursor("kvm", long.position)
+        assert await work.raw_mail("a") == replace(long, position="")
+    async with store.transaction() as work:
+        assert await work.raw_mail("a") == replace(long, position="")
+        assert await work.cursor("kvm") == long.position
+
+
 async def test_a_known_id_changes_nothing(store: Store) -> None:
     async with store.transaction() as work:
         await work.save_series(series("s", "p"))
