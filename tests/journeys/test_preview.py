@@ -16,7 +16,7 @@ async def test_the_store_and_the_feeds_give_the_same_preview(tmp_path: Path) -> 
     fresh = gracewatch("preview", "console", LONG, state=state)
     assert fresh.returncode == 0, fresh.stderr
     assert fresh.stderr == b"gracewatch: the store holds no mail yet, so the feeds are read\n"
-    assert not state.exists()
+    assert not (state / "gracewatch.db").exists()
     async with at_work(state) as service:
         await service.until_said("2 fixed, 0 still open, 0 new")
     kept = gracewatch("preview", "console", LONG, state=state)
