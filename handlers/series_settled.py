@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bot.mail.series import settle
 from bot.model import Review, Series, SeriesState, Unreadable
-from bot.ports import Clock, Meter, ReviewError, Reviewing, Store
+from bot.ports import Clock, Meter, ReviewError, Reviewing, Store, StoreError
 from handlers.ahead import begun_ahead
 from handlers.feed_read import parts_missing
 from handlers.policy import Policy
 from handlers.telling import tell
+
+LOG = structlog.get_logger("telling")
 
 _AT_ONCE = 20
 SET_ASIDE = "review"  # what a series that could not be reviewed is counted under, beside the feeds
@@ -69,7 +73,24 @@ async def _verdict(series: Series, review: Reviewing) -> _Verdict:
 
 
 async def _saved(verdicts: Sequence[_Verdict], store: Store, policy: Policy | None, clock: Clock, meter: Meter) -> None:
-    """The reviews, and the deliveries that follow from them: together or not at all."""
+    """The reviews, and the deliveries that follow from them: together or not at all.
+
+    What cannot be told, by a fault of ours, is stirred instead: there each thread fails alone.
+    """
+    try:
+        counted = await _kept(verdicts, store, policy, clock, telling=True)
+    except StoreError:
+        raise
+    except Exception:
+        LOG.exception("reviews could not be told; they are saved, and told one by one")
+        counted = await _kept(verdicts, store, policy, clock, telling=False)
+    for verdict in counted:
+        _count(verdict, meter)
+
+
+async def _kept(
+    verdicts: Sequence[_Verdict], store: Store, policy: Policy | None, clock: Clock, *, telling: bool
+) -> list[_Verdict]:
     counted: list[_Verdict] = []
     async with store.transaction() as transaction:
         await transaction.series_of([name for verdict in verdicts for name in verdict.series.message_ids[:1]])
@@ -82,13 +103,14 @@ async def _saved(verdicts: Sequence[_Verdict], store: Store, policy: Policy | No
                 await transaction.add_unreadable(Unreadable(f"series {now.key}", verdict.fault, cure), SET_ASIDE)
             await transaction.save_series(replace(now, state=SeriesState.REVIEWED))
             await transaction.add_review(verdict.found)
-            if policy is not None:
+            if policy is not None and not telling:
+                await transaction.stir(now.thread, clock.now())
+            elif policy is not None:
                 await tell(transaction, now.thread, policy, clock.now())
                 if now.missing:
                     await parts_missing(transaction, now, policy, clock.now())
             counted.append(verdict)
-    for verdict in counted:
-        _count(verdict, meter)
+    return counted
 
 
 def _count(verdict: _Verdict, meter: Meter) -> None:

@@ -15,6 +15,7 @@ from bot.ports import ReviewError
 from bot.report.bar import Bar
 from handlers.policy import Place, Policy
 from handlers.series_settled import series_settled
+from handlers.thread_stirred import thread_stirred
 from tests.handlers.outbox import CHANNEL, Outbox, outbox
 from tests.report.making import ERROR_PATH, RELEASE, review, series
 
@@ -185,3 +186,16 @@ async def test_a_warning_that_was_mended_before_it_left_is_told_all_the_same(tmp
         await it.deliver()
         assert "  │ error: list_del() on kvm.devices, which is an RCU list" in it.chat.said
         assert it.chat.said.index("~ v2: 1 fixed") < it.chat.said.index("~ Fixed in v2")
+
+
+async def test_a_thread_that_cannot_be_told_is_reviewed_all_the_same_and_holds_up_no_other(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await save(it, series(1))
+        broken = Policy((Place("console", CHANNEL, bar="no bar"),))  # type: ignore[arg-type]
+        await series_settled(it.store, it.clock, Findings({"v1": (RELEASE,)}), broken, it.figures)
+        assert (await it.counts())["reviewed"] == 1
+        assert await thread_stirred(it.store, it.clock, broken) == 1
+        assert await thread_stirred(it.store, it.clock, broken) == 0
+        await save(it, series(2))
+        await settle(it, Findings({"v2": (RELEASE,)}))
+        assert await it.deliver() == 2
