@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs pictures bench b4 fuzz sbom vulnerabilities calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs pictures bench b4 fuzz chaos sbom vulnerabilities calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -56,6 +56,10 @@ pictures: $(VENV)/.installed-test
 # Each target for so many seconds; with 100 it takes about ten minutes.
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),10)
+
+# Kills the service so many times, and looks whether its chat lost anything or heard anything twice.
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m tests.chaos.run --kills $(or $(KILLS),50) --store $(or $(STORE),sqlite)
 
 # The tools of these two are in an environment of their own: what we ship is looked at, not what looks at it.
 .venv-audit/.installed: requirements-audit.lock

@@ -91,6 +91,7 @@ async def _send(
         after = _failed(delivery, clock, reason, None, final=delivery.attempts + 1 >= _MOST_FAULTS)
     async with store.transaction() as transaction:
         await transaction.save_delivery(after)
+    LOG.info("page left", delivery=delivery.key, state=after.state.value, attempts=after.attempts)
     meter.count("deliveries", chat=delivery.chat, state=after.state.value)
     return after.state
 

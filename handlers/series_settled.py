@@ -19,6 +19,7 @@ from handlers.telling import tell
 LOG = structlog.get_logger("telling")
 
 _AT_ONCE = 20
+LOG = structlog.get_logger("review")
 SET_ASIDE = "review"  # what a series that could not be reviewed is counted under, beside the feeds
 
 
@@ -114,6 +115,14 @@ async def _kept(
 
 
 def _count(verdict: _Verdict, meter: Meter) -> None:
+    LOG.info(
+        "series reviewed",
+        series=verdict.series.key,
+        version=verdict.series.version,
+        findings=len(verdict.found.findings),
+        context=verdict.found.context.value,
+        seconds=round(verdict.seconds, 2),
+    )
     if verdict.fault:
         meter.count("jobs_failed", job="review")
     meter.observe("review_seconds", verdict.seconds)

@@ -80,6 +80,7 @@ class SlackServer:
         self.answers: list[int] = []  # what the chat answered to signed requests
         self.listener = ""  # where the chat takes signed requests
         self.twice = False  # every event comes twice, as after a slow yes
+        self.watch: Callable[[str], None] = lambda _: None  # told of each call: "chat.postMessage comes", and "… done"
 
     @property
     def api_url(self) -> str:
@@ -164,6 +165,7 @@ class SlackServer:
         raw = await request.read()
         arguments = await _arguments(request, raw)
         self.calls.append((method, arguments))
+        self.watch(f"{method} comes")
         fault = self.faults[method].pop(0) if self.faults.get(method) else ""
         if fault.startswith("429"):
             headers = {"Retry-After": fault.removeprefix("429 ")}
@@ -182,6 +184,7 @@ class SlackServer:
             return web.json_response({"ok": False, "error": fault})
         answer = await self._forwarded(request, raw)
         self._note_metadata(method, arguments, answer)
+        self.watch(f"{method} done")
         if fault == "lost":
             return await _cut(request)
         return web.json_response(answer)
