@@ -12,7 +12,7 @@ from bot.code.facts import functions_of
 from bot.code.protection import WorldFacts
 from bot.code.sight import Sight
 from bot.code.spelling import tight
-from bot.code.world import Worlds, wanted_files, worlds
+from bot.code.world import OTHER_STATE, Worlds, wanted_files, worlds
 from bot.confidence import confidence
 from bot.mail import diff
 from bot.model import (
@@ -93,8 +93,6 @@ def review(series: Series, base: Base) -> Review:
     if not drawn.misfits:
         return _reviewed(series, drawn, base)
     alone = _reviewed(series, worlds(files, Base()), Base(known=base.known))
-    if drawn.context is not Context.TREE:
-        return replace(alone, base=base.name, notes=base.notes + drawn.notes)
     found = _reviewed(series, drawn, base)
     said = {(finding.rule, finding.path, finding.function) for finding in found.findings}
     more = tuple(
@@ -157,6 +155,7 @@ def _answers(code: Code) -> _Said:
         found, spared = rule.hits(code)
         hits += [(rule, hit) for hit in found]
         excused += [(rule, place) for place in spared]
+    hits = [(rule, hit) for rule, hit in hits if not hit.path.endswith(OTHER_STATE)]
     return _Said(dict(_fingerprinted(_without_replaced(hits))), tuple(excused))
 
 
@@ -231,6 +230,8 @@ def _placed(drawn: Worlds, evidence: Evidence) -> Evidence:
     """Evidence with the origin of its line filled in."""
     if evidence.origin or not evidence.line:
         return evidence
+    if evidence.path.endswith(OTHER_STATE):
+        return replace(evidence, path=evidence.path.removesuffix(OTHER_STATE), origin="base")
     number = _patch_of_line(drawn, evidence.path, evidence.line)
     image = drawn.after[-1].image(evidence.path)
     whole = image is None or image.whole

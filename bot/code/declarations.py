@@ -35,6 +35,9 @@ _TYPEOF = re.compile(r"\b(?:__)?+typeof(?:__)?+\s*+\(\s*+\*?+\s*+(\w++)\s*+\)\s*
 _RETURNS = re.compile(
     r"^[a-z_][^\n(){};=]{0,80}?\bstruct\s++(\w++)\s*+\*++\s*+(?:__\w++\s++)*+(\w++)\s*+\(", re.MULTILINE
 )
+_ACCESSOR = re.compile(
+    r"^[ \t]*+#[ \t]*+define[ \t]++(\w++)\(\w++\)(?:[ \t]|\\\n)++((?:[^\\\n]|\\\n){1,200}+)$", re.MULTILINE
+)
 _RCU_BELOW = re.compile(r"__rcu\s*+\*\s*+(?:const\s++)?+\*")  # a plain pointer to pointers that readers follow
 _SHARED_STATEMENT = 400  # characters of a declaration's end that are looked at
 _MAX_NESTING = 12
@@ -60,7 +63,7 @@ class Declarations:
 
     structs: Structs
     variables: Mapping[str, str]  # struct type by name; LOCAL stands for a list head
-    returns: Mapping[str, str]  # struct that a function returns a pointer to
+    returns: Mapping[str, str]  # struct that a function returns a pointer to, expression that a macro stands for
 
 
 @dataclass(slots=True)
@@ -237,7 +240,18 @@ def declarations_in(text: str) -> Declarations:
     structs = {
         name: {member: kind.inside(name) for member, kind in fields.items()} for name, fields in reader.structs.items()
     }
-    return Declarations(structs, reader.variables, {name: kind for kind, name in _RETURNS.findall(plain)})
+    returns = {name: kind for kind, name in _RETURNS.findall(plain)}
+    if "#define" in text:
+        returns.update(_accessors(_COMMENT.sub(" ", text)))
+    return Declarations(structs, reader.variables, returns)
+
+
+def _accessors(text: str) -> Iterator[tuple[str, str]]:
+    """(name, expression) of the macros that lead from one object to another: by a cast, or by container_of()."""
+    for name, body in _ACCESSOR.findall(text):
+        expression = " ".join(body.replace("\\\n", " ").split())
+        if "->" in expression or expression.startswith("container_of("):
+            yield name, expression
 
 
 def merged(parts: Iterable[Declarations]) -> Declarations:

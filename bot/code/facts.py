@@ -278,11 +278,23 @@ class _Reader:
             FactKind.WALK,
             variable=cursor,
             node=self.structs.member(owner, member) if member else NOWHERE,
-            head=self.key(head) if head else NOWHERE,
+            head=self.head(head) if head else NOWHERE,
             rcu=walk.rcu,
             flavour=walk.flavour if walk.rcu else "",
             value=_argument(step, walk.condition),
         )
+
+    def head(self, expression: str) -> Key:
+        """The head that a walk starts from; of a variable that was handed in, the one that it is set to besides."""
+        key = self.key(expression)
+        if key.known or not expression.isidentifier():
+            return key
+        given = {
+            step.value
+            for step in self.function.flow.steps
+            if step.kind is StepKind.ASSIGN and step.name == expression and "->" in step.value
+        }
+        return self.key(given.pop()) if len(given) == 1 else key
 
     def entry_type(self, step: Step) -> str:
         """The struct that a macro leads to, by its argument ``struct x`` or ``typeof(*p)``, else by its receiver."""

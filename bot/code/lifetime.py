@@ -186,6 +186,11 @@ class Lifetime:
         )
         return any(self._unpublished(fact.where, owner, fact.step) for owner in owners)
 
+    def unpublished_owner(self, function: Function, place: str, before: int) -> bool:
+        """Whether nobody else can find the object yet of which ``place`` (``&new->head``) is a member."""
+        owner = _BASE.match(place)
+        return owner is not None and self._unpublished(function, owner[1], before)
+
     def _unpublished(self, function: Function, variable: str, before: int, depth: int = _DEPTH) -> bool:
         """Whether a variable holds an object that was made here, or by every caller, and was not published since."""
         steps = function.flow.steps

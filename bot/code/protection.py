@@ -11,7 +11,8 @@ from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
 from bot.code.outline import pieces_of
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs
-from bot.model import Evidence, Known, Role, World
+from bot.code.world import OTHER_STATE
+from bot.model import Evidence, Image, Known, Role, World
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,24 @@ class WorldFacts:
         self.world, self.focus, self.before = world, focus, before
         self.known = known or Known()
         self.structs = Structs(pieces_of(image).declarations for image in world.images)
-        self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in functions_of(image))
+        self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in self._read(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
         self._twins: dict[Function, Function] = {}  # the function in the world before, when it did not change
         if before is not None:
             self._take_over(before)
+
+    def _read(self, image: Image) -> tuple[Function, ...]:
+        """The functions of a file; of its state in another tree those that the diff itself does not show."""
+        if not image.path.endswith(OTHER_STATE):
+            return functions_of(image)
+        worlds = (self.world, self.before.world) if self.before else (self.world,)
+        shown = {
+            function.name
+            for world in worlds
+            if (fragment := world.image(image.path.removesuffix(OTHER_STATE))) is not None
+            for function in functions_of(fragment)
+        }
+        return tuple(function for function in functions_of(image) if function.name not in shown)
 
     def focused(self, focus: Focus) -> WorldFacts:
         """The same world looked at for something else; what is known of its functions is shared."""
@@ -164,7 +178,7 @@ class WorldFacts:
         candidates = self.by_name.get(name, ())
         own = [function for function in candidates if function.path == path]
         if not own and len({function.path for function in candidates}) == 1:
-            own = [function for function in candidates if not function.path.endswith("~")]
+            own = [function for function in candidates if not function.path.endswith(OTHER_STATE)]
         return max(own, key=lambda function: len(function.text)) if own else None
 
     def facts(self, function: Function) -> tuple[Fact, ...]:

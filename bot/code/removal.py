@@ -10,8 +10,8 @@ from bot.code.facts import Fact, FactKind
 from bot.code.flow import StepKind
 from bot.code.lifetime import Freed, Lifetime
 from bot.code.protection import ListProtection, PointerProtection, WorldFacts
-from bot.code.structs import LOCAL, Key
-from bot.code.vocabulary import READS, SPLICES, UPDATER_READS
+from bot.code.structs import LOCAL, NOWHERE, Key
+from bot.code.vocabulary import READS, SPLICED_ONTO, SPLICES, UPDATER_READS
 
 _NULL = re.compile(r"\(?NULL\)?|0|\(void\s?\*\)\s?0")
 
@@ -71,17 +71,52 @@ def over_unknown_head(unlink: Unlink) -> bool:
 
 def carried_away(code: WorldFacts, lifetime: Lifetime) -> Iterator[tuple[Fact, ListProtection]]:
     """Plain splices of all that is on a head which RCU readers walk, and that some reader may know."""
-    heads = {
+    heads = _walked_heads(code)
+    for fact in code.all_facts:
+        carries = fact.kind is FactKind.UNLINK and fact.name in SPLICES and fact.head in heads
+        if carries and not lifetime.owner_private(fact) and not lifetime.waited_before(fact):
+            yield fact, heads[fact.head]
+
+
+@dataclass(frozen=True, slots=True)
+class SplicedOnto:
+    """A plain splice: entries join the list on ``head``, which RCU readers walk."""
+
+    fact: Fact
+    protection: ListProtection
+    head: Key
+
+
+def spliced_onto(code: WorldFacts, lifetime: Lifetime) -> Iterator[SplicedOnto]:
+    """Plain splices onto a head which RCU readers walk, and that some reader may know."""
+    heads = _walked_heads(code)
+    for fact in code.all_facts:
+        head = onto(code, fact)
+        if head in heads:
+            place = fact.where.flow.steps[fact.step].args[SPLICED_ONTO[fact.name]]
+            if not lifetime.unpublished_owner(fact.where, place, fact.step):
+                shown = tuple(other for other in heads[head].facts if other.head == head)
+                yield SplicedOnto(fact, ListProtection(heads[head].node, shown), head)
+
+
+def onto(code: WorldFacts, fact: Fact) -> Key:
+    """The head that gets the entries of a splice; NOWHERE for anything else."""
+    place = SPLICED_ONTO.get(fact.name) if fact.kind is FactKind.UNLINK else None
+    args = fact.where.flow.steps[fact.step].args
+    if place is None or place >= len(args):
+        return NOWHERE
+    return code.structs.resolve(args[place], fact.where.variables, fact.where.aliases)
+
+
+def _walked_heads(code: WorldFacts) -> dict[Key, ListProtection]:
+    """The heads from which RCU readers walk."""
+    return {
         head: protection
         for protection in code.lists.values()
         for head in protection.rcu_heads
         if head.known and head.owner != LOCAL
         if any(walk.head == head for walk in protection.of(FactKind.WALK, rcu=True))
     }
-    for fact in code.all_facts:
-        carries = fact.kind is FactKind.UNLINK and fact.name in SPLICES and fact.head in heads
-        if carries and not lifetime.owner_private(fact) and not lifetime.waited_before(fact):
-            yield fact, heads[fact.head]
 
 
 def retirements(code: WorldFacts) -> Iterator[Retirement]:

@@ -14,6 +14,7 @@ from bot.code.needs import Needs
 from bot.code.pieces import may_tell
 from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
+from bot.code.removal import onto
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
 from bot.code.vocabulary import LOCK_CALLS, MUTEX, READ_SIDE, READS, RWLOCK, RWSEM, SPIN
 from bot.code.world import Worlds
@@ -87,7 +88,7 @@ class Sight:
         for facts in (self.facts[0].focused(focus), self.facts[-1].focused(focus)):
             for fact in facts.all_facts:
                 if fact.kind in _LISTED:
-                    found.update((fact.node, fact.head))
+                    found.update((fact.node, fact.head, onto(facts, fact)))
                 elif fact.kind in {FactKind.STORE, FactKind.READ} and (fact.rcu or fact.head in facts.pointers):
                     found.add(fact.head)
         return frozenset(key for key in found if key.member)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.code.declarations import LIST_TYPES, LOCAL, Declarations, Field
-from bot.code.spelling import split_arguments
+from bot.code.spelling import split_arguments, tight
 
 __all__ = [
     "GLOBAL",
@@ -181,7 +181,10 @@ class Structs:
                 return typed
             if len(arguments) > 1 and (pointer := re.match(r"typeof\(\*?(\w+)\)", arguments[1].strip())):
                 return self._struct_of(pointer[1], scope, depth + 1)
-        return self._returns.get(name, UNKNOWN)
+        returned = self._returns.get(name, UNKNOWN)
+        if returned.isidentifier() or returned == UNKNOWN:
+            return returned
+        return self._type(tight(returned), _Scope(_NO_NAMES, _NO_NAMES), depth + 1)  # a macro
 
     def _type(self, expression: str, scope: _Scope, depth: int) -> str:
         """The struct that a whole expression is or points to."""

@@ -117,6 +117,10 @@ SPLICES: dict[str, int] = {  # all of a list at once, by plain stores: argument 
     "list_splice": 0, "list_splice_init": 0, "list_splice_tail": 0, "list_splice_tail_init": 0,
     "list_replace_init": 0, "list_cut_position": 1, "list_cut_before": 1, "hlist_move_list": 0,
 }  # fmt: skip
+# The argument of the head that gets them.
+SPLICED_ONTO: dict[str, int] = dict.fromkeys(
+    ("list_splice", "list_splice_init", "list_splice_tail", "list_splice_tail_init", "hlist_move_list"), 1
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from bot.code.patching import Line, MisfitError, applied, lines_of, unapplied
 from bot.model import Base, Context, FileChange, FileDiff, Hunk, Image, Wanted, World
 
 _SOURCE = (".c", ".h")
+# Marks the path of a file in the tree's state, beside the fragment of it that patches show which do not fit there.
+OTHER_STATE = "~"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
         Image(path, text, outline=base.outlines.get(path, b""))
         for path, text in base.texts.items()
         if text is not None and path not in mine and path.endswith(_SOURCE)
+    ]
+    others += [
+        Image(track.base_path + OTHER_STATE, text, outline=base.outlines.get(track.base_path, b""))
+        for track, file in told
+        if file.misfit and not track.born and (text := base.texts.get(track.base_path)) is not None
     ]
 
     def world(number: int) -> World:

@@ -137,29 +137,6 @@ LAST = Example(
 """,
 )
 
-ONTO = Example(
-    "a plain splice onto a live list",
-    """\
- struct gadget { struct list_head node; };
- struct hub { struct list_head gadgets; };
-
- static void hub_poke(struct hub *hub)
- {
- 	struct gadget *g;
-
- 	guard(rcu)();
- 	list_for_each_entry_rcu(g, &hub->gadgets, node)
- 		poke(g);
- }
-
-+static void hub_adopt(struct hub *hub, struct list_head *fresh)
-+{
-+	list_splice(fresh, &hub->gadgets);
-+}
-""",
-)
-
-
 @rule(
     level=Level.ERROR,
     confidence=0.8,
@@ -170,7 +147,6 @@ ONTO = Example(
     entry list_del_rcu(), a grace period, then the add.""",
     bad=(SPLICE, MOVE),
     good=(STAGED, LAST),
-    blind_spots=(ONTO,),
     replaces=("plain-del-on-rculist", "plain-add-on-rculist", "free-without-grace-period"),
 )
 def splice_or_move_on_rculist(code: Code) -> Iterator[Hit | Excused]:

@@ -56,6 +56,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "rcu-primitive-dropped",
             "reuse-node-before-grace-period",
             "self-delete-while-rcu-iterating",
+            "splice-onto-rculist",
             "splice-or-move-on-rculist",
         }
     ),

@@ -1,0 +1,109 @@
+"""splice-onto-rculist: entries join a list that readers walk, linked by plain stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.code.removal import spliced_onto
+from bot.model import Hit, Level, Role
+from bot.rule import Code, Example, hit, rule, who_publishes_and_reads
+
+ONTO = Example(
+    "a plain splice onto a live list",
+    """\
+ struct gadget { struct list_head node; };
+ struct hub { struct list_head gadgets; };
+
+ static void hub_poke(struct hub *hub)
+ {
+ 	struct gadget *g;
+
+ 	guard(rcu)();
+ 	list_for_each_entry_rcu(g, &hub->gadgets, node)
+ 		poke(g);
+ }
+
++static void hub_adopt(struct hub *hub, struct list_head *fresh)
++{
++	list_splice(fresh, &hub->gadgets); // <-- warns
++}
+""",
+)
+
+
+YOUNG = Example(
+    "the owner of the list is new: no reader can know it yet",
+    """\
+ struct gadget { struct list_head node; };
+ struct hub { struct list_head gadgets; };
+
+ static void hub_poke(struct hub *hub)
+ {
+ 	struct gadget *g;
+
+ 	guard(rcu)();
+ 	list_for_each_entry_rcu(g, &hub->gadgets, node)
+ 		poke(g);
+ }
+
++static struct hub *hub_make(struct list_head *fresh)
++{
++	struct hub *hub = kzalloc(sizeof(*hub), GFP_KERNEL);
++
++	if (hub)
++		list_splice_init(fresh, &hub->gadgets);
++	return hub;
++}
+""",
+)
+
+HANDED = Example(
+    "the head is handed in, and readers walk it elsewhere",
+    """\
+ struct gadget { struct list_head node; };
+ struct hub { struct list_head gadgets; };
+
+ static void hub_poke(struct hub *hub)
+ {
+ 	struct gadget *g;
+
+ 	guard(rcu)();
+ 	list_for_each_entry_rcu(g, &hub->gadgets, node)
+ 		poke(g);
+ }
+
++static void join(struct list_head *fresh, struct list_head *live)
++{
++	list_splice(fresh, live);
++}
+""",
+)
+
+
+@rule(
+    level=Level.ERROR,
+    confidence=0.8,
+    sources=("Documentation/RCU/checklist.rst item 4b", "include/linux/rculist.h list_splice_init_rcu()"),
+    why="""list_splice() links the entries with plain stores, the head first: a reader can come to an entry whose own
+    pointers still lead elsewhere, or see it before what it holds.""",
+    instead="""list_add_tail_rcu() of each entry, taken off its private list before; where readers know that list, too,
+    list_splice_init_rcu() with synchronize_rcu.""",
+    bad=(ONTO,),
+    good=(YOUNG,),
+    blind_spots=(HANDED,),
+    replaces=("splice-or-move-on-rculist",),
+)
+def splice_onto_rculist(code: Code) -> Iterator[Hit]:
+    """list_splice() onto a list that RCU readers walk."""
+    for joined in spliced_onto(code.facts, code.lifetime):
+        fact, head = joined.fact, str(joined.head)
+        if code.lifetime.stated(fact.where, fact):
+            continue
+        yield hit(
+            fact,
+            head,
+            f"{fact.name}() links entries into {head} by plain stores, under its readers",
+            (*who_publishes_and_reads(joined.protection), fact.evidence(Role.PUBLISH)),
+            question=f"Can a reader walk {head} while {fact.function}() runs?",
+            cure="If so: list_add_tail_rcu() of each entry, or list_splice_init_rcu() from a list that readers know.",
+        )
