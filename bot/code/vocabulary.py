@@ -244,8 +244,6 @@ WAITS: dict[str, tuple[str, int | None]] = {  # name -> (flavour, argument of th
     "unregister_netdev": (RCU, None),
     "netdev_rx_handler_unregister": (RCU, None),
     "dev_remove_pack": (RCU, None),
-    "nf_unregister_net_hook": (RCU, None),
-    "nf_unregister_net_hooks": (RCU, None),
     "unregister_pernet_subsys": (RCU, None),
     "unregister_pernet_device": (RCU, None),
     "inet_del_protocol": (RCU, None),

@@ -137,6 +137,7 @@ LAST = Example(
 """,
 )
 
+
 @rule(
     level=Level.ERROR,
     confidence=0.8,

@@ -51,6 +51,8 @@ CLAIMS: dict[str, frozenset[str]] = {
             "plain-del-before-deferred-free",
             "plain-del-on-rculist",
             "plain-replace",
+            "plain-iteration-in-reader",
+            "plain-walk-in-callers-section",
             "pointer-used-after-unlock",
             "prev-walk-of-rculist",
             "rcu-primitive-dropped",

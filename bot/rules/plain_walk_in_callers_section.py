@@ -1,0 +1,142 @@
+"""plain-walk-in-callers-section: a reader that relies on its callers' section walks an RCU list plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.code.plain_walks import walks_among_reads
+from bot.model import Hit, Level, Role
+from bot.rule import Code, Example, hit, rule, step_evidence, who_publishes_and_reads
+
+_WALKS = frozenset({"list_for_each_entry", "hlist_for_each_entry", "list_for_each_entry_continue"})
+
+_LIST = """\
+ struct gadget { struct list_head node; int index; };
+ struct hub { spinlock_t lock; struct list_head gadgets; };
+
+ static void gadget_drop(struct hub *hub, struct gadget *g)
+ {
+ 	spin_lock(&hub->lock);
+ 	list_del_rcu(&g->node);
+ 	spin_unlock(&hub->lock);
+ 	kfree_rcu_mightsleep(g);
+ }
+
+ static void hub_poke(struct hub *hub)
+ {
+ 	struct gadget *g;
+
+ 	guard(rcu)();
+ 	list_for_each_entry_rcu(g, &hub->gadgets, node)
+ 		poke(g);
+ }
+
+"""
+
+FAST_PATH = Example(
+    "the body looks up what only a section keeps, so a section it is",
+    _LIST
+    + """\
++static bool hub_has_dev(struct hub *hub, struct net *net)
++{
++	struct gadget *g;
++
++	list_for_each_entry(g, &hub->gadgets, node) { // <-- warns
++		if (dev_get_by_index_rcu(net, g->index))
++			return true;
++	}
++	return false;
++}
++
++void hub_eval(struct hub *hub, struct net *net)
++{
++	if (hub_has_dev(hub, net))
++		poke_all(hub);
++}
+""",
+)
+
+LOCKED = Example(
+    "a caller holds the lock of the list; the reader stands behind the walk; the function is an updater",
+    _LIST
+    + """\
++static bool hub_has_dev(struct hub *hub, struct net *net)
++{
++	struct gadget *g;
++
++	list_for_each_entry(g, &hub->gadgets, node)
++		if (dev_get_by_index_rcu(net, g->index))
++			return true;
++	return false;
++}
++
++static void hub_check(struct hub *hub, struct net *net)
++{
++	guard(rcu)();
++	spin_lock(&hub->lock);
++	if (hub_has_dev(hub, net))
++		complain(hub);
++	spin_unlock(&hub->lock);
++}
++
++static void hub_sum(struct hub *hub, struct net *net)
++{
++	struct gadget *g;
++	int sum = 0;
++
++	list_for_each_entry(g, &hub->gadgets, node)
++		sum += g->index;
++	report(dev_get_by_index_rcu(net, sum));
++}
++
++static void hub_report(struct hub *hub, struct net *net)
++{
++	hub_sum(hub, net);
++}
+""",
+)
+
+UNSEEN = Example(
+    "nobody who calls the function is in sight",
+    _LIST
+    + """\
++bool hub_has_dev(struct hub *hub, struct net *net)
++{
++	struct gadget *g;
++
++	list_for_each_entry(g, &hub->gadgets, node)
++		if (dev_get_by_index_rcu(net, g->index))
++			return true;
++	return false;
++}
+""",
+)
+
+
+@rule(
+    level=Level.WARNING,
+    confidence=0.65,
+    sources=("Documentation/RCU/listRCU.rst", "include/linux/rculist.h list_for_each_entry_rcu()"),
+    why="""The callers' section covers the walk as it covers the lookup in its body.  list_for_each_entry() loads the
+    next pointer plainly, and nothing checks that a section or the lock of the list is held.""",
+    instead="list_for_each_entry_rcu(), with the lockdep condition where updaters come here, too.",
+    bad=(FAST_PATH,),
+    good=(LOCKED,),
+    blind_spots=(UNSEEN,),
+    replaces=("plain-iteration-in-reader",),
+)
+def plain_walk_in_callers_section(code: Code) -> Iterator[Hit]:
+    """A plain walk of an RCU list in a function that runs in the section of its callers."""
+    for walk, protection, reader in walks_among_reads(code.facts, _WALKS):
+        yield hit(
+            walk,
+            str(walk.head),
+            f"{walk.name}() over {walk.head}, which others walk by the RCU form",
+            (
+                *who_publishes_and_reads(protection),
+                walk.evidence(Role.READER),
+                step_evidence(Role.NOTE, walk.where, reader),
+            ),
+            question=f"Which lock keeps {walk.head} as it is while {walk.function}() walks?",
+            cure="If none does: list_for_each_entry_rcu().",
+        )
