@@ -28,6 +28,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "grace-period-removed",
             "half-converted-rculist",
             "lookup-returns-unreferenced",
+            "part-freed-before-unlink",
             "plain-del-before-deferred-free",
             "plain-del-on-rculist",
             "rcu-head-overlays-live-data",
