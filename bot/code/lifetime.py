@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from bot.code.callbacks import queued
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import WorldFacts
@@ -223,7 +225,18 @@ class Lifetime:
 
     def excuse(self, function: Function, fact: Fact) -> str:
         """Why no reader can be there when ``fact`` happens, "" when nothing says so."""
-        return self.last_reference(function, self._owners(function, fact)) or self.stated(function, fact)
+        owners = self._owners(function, fact)
+        return self.last_reference(function, owners) or self._called_back(function) or self.stated(function, fact)
+
+    def _called_back(self, function: Function) -> str:
+        """The RCU callback that calls the function: what it works on was hidden a grace period ago."""
+        callers = {caller.name for caller, _ in self.code.callers(function)} | {function.name}
+        name = min(callers & self._callbacks, default="")
+        return f"runs after a grace period, in {name}()" if name else ""
+
+    @cached_property
+    def _callbacks(self) -> frozenset[str]:
+        return frozenset(place.callback for place in queued(self.code))
 
     def stated(self, function: Function, fact: Fact) -> str:
         """The comment near a step that says it is meant, in words for a person."""
