@@ -16,11 +16,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 44, 28
 _SCALE = 2  # drawn larger for sharp screens
 _COLOURS = ("#c0392b", "#9fb3c0", "#e0a030", "#5b7fa6")
 _INK, _LINES, _PAPER = "#20343d", "#dde3e7", "#ffffff"
+_MOST = 1e9  # more is drawn as this
 _MOST_COLUMNS, _MOST_SERIES = 60, len(_COLOURS)
 
 
 def drawn(chart: Chart) -> bytes:
-    """A PNG of 1280 by 480 dots.  What is no finite figure above 0 is drawn as 0."""
+    """A PNG of 1280 by 480 dots.  What is no figure above 0 is drawn as 0."""
     columns = chart.labels[:_MOST_COLUMNS]
     series = [(name, _figures(figures, len(columns))) for name, figures in chart.series[:_MOST_SERIES]]
     highest = _round_up(max((sum(stack) for stack in zip(*(figures for _, figures in series), strict=True)), default=0))
@@ -64,7 +65,7 @@ def _columns(
 
 
 def _figures(figures: Sequence[float], length: int) -> list[float]:
-    clean = [figure if math.isfinite(figure) and figure > 0 else 0.0 for figure in figures[:length]]
+    clean = [min(figure, _MOST) if figure > 0 else 0.0 for figure in figures[:length]]
     return clean + [0.0] * (length - len(clean))
 
 
