@@ -32,6 +32,7 @@ _READS_NOTHING = re.compile(
 _MAX_UNREACHED = 2  # functions whose callers to look up
 _MAX_NEW = 4  # callees to look up for what they read
 _LISTED = frozenset({FactKind.ADD, FactKind.UNLINK, FactKind.WALK})
+_ENOUGH = 16  # functions whose bodies are asked for; more only for updaters, since each may bring a large file
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Sight:
         for function in facts.in_focus:
             if any(fact.kind in {FactKind.UNLINK, FactKind.STORE} and fact.rcu for fact in facts.facts(function)):
                 wanted.update(dict.fromkeys(sorted({step.name for step in function.flow.steps if _named(step)})))
+        updaters = len(wanted)
         for function in facts.in_focus:
             if self.focus.changed(function) and function.sections:
                 inside = (s for n, s in enumerate(function.flow.steps) if function.held[n].always(READ_SIDE))
@@ -148,7 +150,7 @@ class Sight:
             callback = facts.defined(place.callback, place.where.path)
             if callback is not None and self.focus.changed(callback):
                 wanted.update(dict.fromkeys(sorted({step.name for step in callback.flow.steps if _named(step)})))
-        wanted.update(dict.fromkeys(self._new_callees()))
+        wanted = dict.fromkeys([*list(wanted)[: max(updaters, _ENOUGH)], *self._new_callees()])
         return tuple(name for name in wanted if name not in facts.by_name)
 
     def unreached(self) -> tuple[tuple[str, ...], ...]:
