@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.code.removal import spliced_onto
+from bot.code.facts import FactKind
+from bot.code.removal import SplicedOnto, spliced_onto
 from bot.model import Hit, Level, Role
 from bot.rule import Code, Example, hit, rule, who_publishes_and_reads
 
@@ -97,7 +98,7 @@ def splice_onto_rculist(code: Code) -> Iterator[Hit]:
     """list_splice() onto a list that RCU readers walk."""
     for joined in spliced_onto(code.facts, code.lifetime):
         fact, head = joined.fact, str(joined.head)
-        if code.lifetime.stated(fact.where, fact):
+        if code.lifetime.stated(fact.where, fact) or _only_spelled_so_now(code, joined):
             continue
         yield hit(
             fact,
@@ -107,3 +108,17 @@ def splice_onto_rculist(code: Code) -> Iterator[Hit]:
             question=f"Can a reader walk {head} while {fact.function}() runs?",
             cure="If so: list_add_tail_rcu() of each entry, or list_splice_init_rcu() from a list that readers know.",
         )
+
+
+def _only_spelled_so_now(code: Code, joined: SplicedOnto) -> bool:
+    """Whether all the readers walked the list before, by a plain iterator: the splice was as wrong then."""
+    if code.before is None:
+        return False
+    plain = {
+        (walk.path, walk.function, walk.head)
+        for walk in code.before.facts.all_facts
+        if walk.kind is FactKind.WALK and not walk.rcu
+    }
+    return all(
+        (walk.path, walk.function, joined.head) in plain for walk in joined.protection.of(FactKind.WALK, rcu=True)
+    )
