@@ -94,7 +94,7 @@ def test_what_was_excused_is_said_once() -> None:
 
 def test_the_closing_table_counts_and_tells_the_rate() -> None:
     scan = Scan(3308, 1500, 400, 90000, (Unreadable("x", "empty"),))
-    text = render(summary.closing(scan, {"plain-del-on-rculist": 2, "cosmetic-rcu": 3}, 2.0))
+    text = render(summary.closing(scan, {"plain-del-on-rculist": 2, "cosmetic-rcu": 3}, 1654.0))
     rows = dict(line.rsplit(maxsplit=1) for line in text.splitlines()[1:-1])
     assert (rows["messages"], rows["findings"], rows["unreadable"]) == ("3,308", "5", "1")
     assert text.index("cosmetic-rcu") < text.index("plain-del-on-rculist")
