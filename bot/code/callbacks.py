@@ -23,9 +23,19 @@ class Queued:
     srcu: bool
 
 
-def queued(code: WorldFacts) -> Iterator[Queued]:
+def queued(code: WorldFacts) -> tuple[Queued, ...]:
     """Every callback that the world hands to RCU."""
+    return code.once(_queued)
+
+
+def _queued(code: WorldFacts) -> tuple[Queued, ...]:
+    return tuple(_found(code))
+
+
+def _found(code: WorldFacts) -> Iterator[Queued]:
     for function in code.functions:
+        if "call_rcu" not in function.text and "call_srcu" not in function.text:
+            continue
         if not any(word.startswith(("call_rcu", "call_srcu")) for word in function.words):
             continue
         for step in function.flow.steps:

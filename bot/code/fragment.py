@@ -111,21 +111,7 @@ class _Drawer:
         self.numbers += [0] * len(lines)
 
     def _follow(self, lines: tuple[str, ...]) -> None:
-        """Which body is open after these lines."""
-        header = ""
-        for line in _uncommented(lines):
-            if self.depth == 0 and _DEFINITION.match(line):
-                header = line
-            if self.depth == 0 and line.strip():
-                self.bodiless = bool(header) and "(" in header and not line.rstrip().endswith((";", "}", "\\"))
-            if line.startswith("}"):
-                self.open, self.depth = "", 0
-                continue
-            self.depth = max(self.depth + line.count("{") - line.count("}"), 0)
-            if self.depth and not self.open:
-                self.open = header or line
-            elif not self.depth and "}" in line:
-                self.open = ""
+        self.open, self.depth, self.bodiless = _followed(self.open, self.depth, self.bodiless, lines)
 
     def close(self) -> None:
         """End the open body: what follows is another place of the file."""
@@ -135,6 +121,26 @@ class _Drawer:
         if self.depth:
             self._invent(_GAP_LINE, "}" * self.depth + ("" if _NAME.search(self.open) else ";"))
         self.open, self.depth = "", 0
+
+
+@lru_cache(maxsize=4096)
+def _followed(body: str, depth: int, bodiless: bool, lines: tuple[str, ...]) -> tuple[str, int, bool]:
+    """Which body is open after some lines, how deep, and whether they end in a header without one."""
+    header = ""
+    for line in _uncommented(lines):
+        if depth == 0 and _DEFINITION.match(line):
+            header = line
+        if depth == 0 and line.strip():
+            bodiless = bool(header) and "(" in header and not line.rstrip().endswith((";", "}", "\\"))
+        if line.startswith("}"):
+            body, depth = "", 0
+            continue
+        depth = max(depth + line.count("{") - line.count("}"), 0)
+        if depth and not body:
+            body = header or line
+        elif not depth and "}" in line:
+            body = ""
+    return body, depth, bodiless
 
 
 @lru_cache(maxsize=4096)
@@ -192,6 +198,7 @@ def _unopened(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(reversed(openings))
 
 
+@lru_cache(maxsize=4096)
 def _begun(lines: tuple[str, ...]) -> str:
     """What begins the statement that the lines break into: a call or a condition, "" when they begin one themselves."""
     statement = ""
@@ -211,6 +218,7 @@ def _begun(lines: tuple[str, ...]) -> str:
     return ("if (" if condition else "out_of_sight(") + "out_of_sight(" * (unopened - 1) + operand
 
 
+@lru_cache(maxsize=4096)
 def _unfinished(lines: tuple[str, ...]) -> str:
     """What ends the statement that the lines break off in, "" when there is none."""
     statement = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 from bot.code.facts import Fact, FactKind, Function, facts_of, functions_of
 from bot.code.flow import StepKind
@@ -13,6 +14,8 @@ from bot.code.outline import pieces_of
 from bot.code.structs import GLOBAL, LOCAL, NOWHERE, UNKNOWN, Key, Structs
 from bot.code.world import OTHER_STATE
 from bot.model import Evidence, Image, Known, Role, World
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class WorldFacts:
         self.structs = Structs(pieces_of(image).declarations for image in world.images)
         self.functions: tuple[Function, ...] = tuple(f for image in world.images for f in self._read(image))
         self._facts: dict[Function, tuple[Fact, ...]] = {}
+        self._said: dict[Callable[[WorldFacts], Any], Any] = {}
         self._twins: dict[Function, Function] = {}  # the function in the world before, when it did not change
         if before is not None:
             self._take_over(before)
@@ -147,6 +151,13 @@ class WorldFacts:
             other.__dict__.pop(name, None)  # what was worked out for the focus
         other.focus = focus
         return other
+
+    def once(self, question: Callable[[WorldFacts], ResultT]) -> ResultT:
+        """The answer to a question about the whole world, whatever is in focus; asked once."""
+        if question not in self._said:
+            self._said[question] = question(self)
+        answer: ResultT = self._said[question]
+        return answer
 
     def _take_over(self, before: WorldFacts) -> None:
         """What was worked out of functions that did not change: all of it when no struct changed either."""

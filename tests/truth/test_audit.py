@@ -69,6 +69,7 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.c").write_text(BAD)
     (tmp_path / "tree/virt/kvm").mkdir(parents=True)
     (tmp_path / "tree/virt/kvm/link.c").symlink_to(tmp_path / "secret.c")
+    (tmp_path / "tree/virt/kvm/plain.c").write_text("int nothing;\n")
     assert gracewatch("audit", "--tree", str(tmp_path / "tree")).returncode == 0
 
 
