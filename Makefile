@@ -81,7 +81,7 @@ vulnerabilities: .venv-audit/.installed
 
 b4: .venv-b4/.installed
 
-# GRACEWATCH_CORPUS names archives of real mail, GRACEWATCH_KERNEL_TREE kernel sources; what is absent is skipped.
+# MAIL_CORPUS names archives of real mail, KERNEL_TREE kernel sources; what is absent is skipped.
 bench: $(VENV)/.installed-test
 	@$(BIN)/python -m benchmarks
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.feeds.detect import feed_for
 from bot.model import RawMail
 
-CORPUS = Path(os.environ.get("GRACEWATCH_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
+CORPUS = Path(os.environ.get("MAIL_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a tree costs to index and a series to review against it: ``python -m benchmarks.index``.
 
-The tree is the one that GRACEWATCH_KERNEL_TREE names.  Times are seconds of processors.  Each review runs in a process
+The tree is the one that KERNEL_TREE names.  Times are seconds of processors.  Each review runs in a process
 of its own that knows nothing yet but the index; what it takes to load Python and us is not counted.  References are the
 bars that we hold ourselves to, and spatch with one like rule on the same files in the same run.
 """
@@ -151,13 +151,12 @@ def measure_spatch(tree: Path) -> None:
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--tree", type=Path, default=Path(os.environ.get("GRACEWATCH_KERNEL_TREE", "")))
+    options.add_argument("--tree", type=Path, default=Path(os.environ.get("KERNEL_TREE", "")))
     options.add_argument("--state", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--one", choices=sorted(CHANGES), help=argparse.SUPPRESS)
     asked = options.parse_args()
-    os.environ.pop("GRACEWATCH_KERNEL_TREE", None)  # no setting of gracewatch, and told to it as one
     if not (asked.tree / "virt/kvm").is_dir():
-        skipped("index", "no kernel tree: set GRACEWATCH_KERNEL_TREE to a kernel source directory")
+        skipped("index", "no kernel tree: set KERNEL_TREE to a kernel source directory")
         return 0
     if asked.one:
         return one(asked.tree, asked.state / "index", asked.one)

@@ -122,7 +122,7 @@ def main() -> None:
             if archive.name in (sys.argv[1:] or [archive.name]):
                 replay(archive, stages(archive))
     if not found:
-        skipped("replay", f"there is no archive of mail in {CORPUS}; GRACEWATCH_CORPUS names another place")
+        skipped("replay", f"there is no archive of mail in {CORPUS}; MAIL_CORPUS names another place")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How much of a kernel tree parses cleanly and how fast it is read: ``python -m benchmarks.syntax [FOLDER...]``.
 
-The tree is the one that GRACEWATCH_KERNEL_TREE names.  The ratios are to what REFERENCES gives: of clean functions it
+The tree is the one that KERNEL_TREE names.  The ratios are to what REFERENCES gives: of clean functions it
 must not fall below 1, of times it should stay below.
 """
 
@@ -104,11 +104,11 @@ def main() -> int:
         "--show", type=int, default=0, metavar="N", help="name the first N functions that do not parse"
     )
     asked = options.parse_args()
-    tree = Path(os.environ.get("GRACEWATCH_KERNEL_TREE", ""))
+    tree = Path(os.environ.get("KERNEL_TREE", ""))
     files = list(c_files(tree, tuple(asked.folders))) if tree.name else []
     if not files:
         where = f"no C files under {' '.join(asked.folders)}"
-        skipped("syntax", f"{where}: set GRACEWATCH_KERNEL_TREE to a kernel source directory")
+        skipped("syntax", f"{where}: set KERNEL_TREE to a kernel source directory")
         return 0
     share = measure_syntax(files, asked.show)
     measure_facts(tree, files)
