@@ -319,6 +319,10 @@ def fail(reason: str) -> None:
 
 
 def main() -> None:
+    from bot import logs
+
+    # Standard output is for what was asked; the service sets its own log up.
+    logs.set_up("warning", "text")
     app()
 
 

@@ -168,6 +168,8 @@ def test_a_replay_beside_the_same_one_says_so_and_ends_with_the_same_words(
     while mails_taken(tmp_path) == 0:
         assert first.poll() is None
         time.sleep(0.002)
+    first.send_signal(signal.SIGSTOP)  # or a quick machine is through before the second begins
     second = ended(started(place, tmp_path))
+    first.send_signal(signal.SIGCONT)
     assert "the same replay runs already" in second[1]
     assert [second[0], ended(first)[0]] == [undisturbed, undisturbed]

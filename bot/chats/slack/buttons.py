@@ -70,7 +70,9 @@ def form(click: Click, question: str) -> View:
     if len(carried) > _METADATA:
         raise ValueError("the words of this button are too long for a form")
     field = PlainTextInputElement(action_id=FORM, multiline=True, max_length=_ANSWER, focus_on_load=True)
-    asked = InputBlock(block_id=FORM, label=PlainTextObject(text=_plain(question, _QUESTION)), element=field)
+    asked = InputBlock(
+        block_id=FORM, label=PlainTextObject(text=_plain(question, _QUESTION).strip() or "?"), element=field
+    )
     title = _plain(click.words.partition(" ")[0].capitalize(), _TITLE)
     return View(
         type="modal",
