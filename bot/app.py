@@ -10,10 +10,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
@@ -27,8 +27,9 @@ from bot.feeds.mirror import list_of
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
+from bot.lease import Lease
 from bot.model import Ask, Brought, Page, Reply
-from bot.ports import Chat, ChatError, FeedError
+from bot.ports import Chat, ChatError, FeedError, StoreError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
 from bot.reviewer import Reviewer
@@ -43,9 +44,9 @@ from handlers.delivery_due import delivery_due, interrupted
 from handlers.digest_due import digest_due
 from handlers.doors import Doors
 from handlers.feed_read import Heard, feed_read
+from handlers.feed_shared import ours_to_read
 from handlers.link_shared import link_shared
 from handlers.mail_arrived import Arrival
-from handlers.pace import Pace
 from handlers.policy import Maintainers, Place, Policy
 from handlers.poll_due import poll_due
 from handlers.previewed import Said, UnknownChannelError, previewed
@@ -55,7 +56,8 @@ from handlers.thread_stirred import thread_stirred
 LOG = structlog.get_logger("gracewatch")
 _LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
 _MINUTE = timedelta(minutes=1)
-_DRAIN_SECONDS = 10.0
+_DRAIN_SECONDS = 7.0  # of the ten in which SIGTERM ends everything
+_REJOIN_SECONDS = 2.0
 _REPAIR_SECONDS = 60.0  # how often a chat that does not let us in is tried again
 
 
@@ -150,13 +152,12 @@ class App:
             operators=operators(settings, [chat for chat, _ in told]),
             patience=settings.operators.patience,
         )
-        self.store = SqlStore(settings.store_url)
+        self.store = SqlStore(settings.store_url, lease=settings.store.lease)
         index = Index(settings.index_folder, settings.tree.index_bytes)
         self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev, index), known_functions())
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()
-        self.pace = Pace()
         self.health = Health(self.store, [chat for chat, _ in told], self.figures)
         self._stop = asyncio.Event()
 
@@ -174,17 +175,44 @@ class App:
             stack.push_async_callback(self.store.close)
             stack.callback(self.review.close)
             await self.store.upgrade()
-            await interrupted(self.store)
             stack.push_async_callback(self.health.stop)
             await self._greet()
-            clock = WallClock(lambda job: self.figures.count("jobs_failed", job=job))
-            stack.push_async_callback(self._drain, clock)
             listening = [asyncio.create_task(self._listen(chat)) for chat in self.chats.values()]
             stack.push_async_callback(_cancel, listening)
-            self._begin(clock)
-            await self._stop.wait()
-            LOG.info("stopping")
+            await self._live()
+            while not self._stop.is_set():
+                try:
+                    await self._live()
+                except StoreError as fault:
+                    self.health.note("lease", str(fault))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stop.wait(), _REJOIN_SECONDS)
         LOG.info("stopped")
+
+    async def _live(self) -> None:
+        """One life of a replica: until ``stop``, or until its lease is lost and others may do what it did.
+
+        Raises StoreError when it cannot begin.
+        """
+        lease = Lease(self.store, self.settings.store.lease)
+        LOG.info("replica joined", replica=await lease.begin(), lease=str(self.settings.store.lease))
+        self.health.note("lease", "")
+        clock = WallClock(lambda job: self.figures.count("jobs_failed", job=job))
+        stop, lost = asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(lease.lost())
+        try:
+            self._begin(clock)
+            await asyncio.wait({stop, lost}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reason = lost.result() if lost.done() else ""
+            if reason:
+                self.health.note("lease", reason)
+                LOG.warning("lease lost", reason=reason, cure="this replica begins anew by itself")
+            else:
+                LOG.info("stopping")
+            await self._drain(clock, 0 if reason else _DRAIN_SECONDS)
+            await _cancel([stop, lost])
+        if not reason:
+            await lease.end()
 
     async def _greet(self) -> None:
         health = self.settings.health
@@ -213,8 +241,11 @@ class App:
         async def digest() -> None:
             await digest_due(self.store, clock, self.policy)
 
+        async def bury() -> None:
+            await interrupted(self.store)
+
         async def deliver() -> None:
-            await delivery_due(self.store, clock, self.chats, self.figures, self.pace, going_on)
+            await delivery_due(self.store, clock, self.chats, self.figures, going_on)
 
         def poller(feed: Feed) -> None:
             async def poll() -> None:
@@ -222,6 +253,7 @@ class App:
 
             clock.every(self.settings.mail.poll, f"poll {feed.name}", poll)
 
+        clock.every(self.settings.store.lease / 3, "replicas", bury)
         for feed in self.settings.feeds:
             poller(feed)
         clock.every(_LOOK, "review", settled)
@@ -238,6 +270,9 @@ class App:
             if total := counts.total():
                 LOG.info("mail came", feed=setting.name, mails=total, **{str(k): v for k, v in counts.items()})
 
+        if not await ours_to_read(self.store, setting.name, [feed.name for feed in self.settings.feeds]):
+            self.health.note(f"feed {setting.name}", "")
+            return
         failure, brought = "", Brought()
         try:
             heard = Heard(await self._source(setting), told)
@@ -316,14 +351,16 @@ class App:
             ("chats", ", ".join(f"{place.chat} {place.channel}" for place in self.policy.places) or "none"),
         )
 
-    async def _drain(self, clock: WallClock) -> None:
-        try:
-            await asyncio.wait_for(clock.drain(), _DRAIN_SECONDS)
-        except TimeoutError:
+    async def _drain(self, clock: WallClock, seconds: float) -> None:
+        drained = asyncio.ensure_future(clock.drain())
+        await asyncio.wait({drained}, timeout=seconds)
+        if not drained.done():
             LOG.warning("cut short", cure="what was cut is saved, and goes on at the next start")
+            self.store.abandon()
+        await _cancel([drained])
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

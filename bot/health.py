@@ -165,7 +165,16 @@ class Health:
     async def _ready(self, _request: web.Request) -> web.Response:
         parts = await self.parts()
         ready = all(state == FINE for state in parts.values())
-        return web.json_response({"ready": ready, "parts": parts}, status=200 if ready else 503)
+        held = {"name": self._store.replica, "holds": await self._held()}
+        return web.json_response({"ready": ready, "parts": parts, "replica": held}, status=200 if ready else 503)
+
+    async def _held(self) -> dict[str, Sequence[str]]:
+        """What this replica holds, by kind; nothing when the store cannot say."""
+        try:
+            holdings = await asyncio.wait_for(self._store.holdings(), PATIENCE)
+        except (StoreError, TimeoutError):
+            return {}
+        return dict(holdings.get(self._store.replica, {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         try:

@@ -88,6 +88,8 @@ class State(Section):
 class StoreSettings(Section):
     url: str = Field(repr=False)  # may carry a password
     """An SQLAlchemy URL such as `sqlite:////var/lib/gracewatch.db`; empty: `gracewatch.db` in the state folder."""
+    lease: Duration
+    """How long a replica that says nothing keeps what it holds; then the others go on with it. The same for all."""
 
 
 class Tree(Section):

@@ -24,11 +24,13 @@ _MOST_FAULTS = 20  # of our own making: a page that no code of ours can show mus
 
 
 async def interrupted(store: Store) -> int:
-    """At start, before anything is sent: queue again what a crash left half sent.
+    """See to replicas that are no more: what they held is free, and what they left half sent is queued again.
 
     Nobody knows whether such a page arrived.  Its count of attempts says so, and it is looked up before it is sent.
     """
     async with store.transaction() as transaction:
+        if dead := await transaction.bury():
+            LOG.warning("replicas are gone", replicas=dead)
         left = await transaction.interrupted_deliveries()
         for delivery in left:
             await transaction.save_delivery(
@@ -42,7 +44,6 @@ async def delivery_due(
     clock: Clock,
     chats: Mapping[str, Chat],
     meter: Meter,
-    pace: Pace,
     going_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Send all that may go now, channels side by side, and return how many pages left.
@@ -51,7 +52,7 @@ async def delivery_due(
     """
     sent = 0
     while going_on():
-        due = await _taken(store, clock.now(), chats, pace)
+        due = await _taken(store, clock.now(), chats)
         if not due:
             break
         states = await asyncio.gather(*(_send(delivery, store, clock, chats, meter) for delivery in due))
@@ -59,16 +60,18 @@ async def delivery_due(
     return sent
 
 
-async def _taken(store: Store, now: datetime, chats: Mapping[str, Chat], pace: Pace) -> tuple[Delivery, ...]:
+async def _taken(store: Store, now: datetime, chats: Mapping[str, Chat]) -> tuple[Delivery, ...]:
     """The next delivery of each channel that may be spoken in, noted as being sent."""
     taken: list[Delivery] = []
     async with store.transaction() as transaction:
+        pace = Pace(await transaction.paces(), now)
         # A channel that must rest stands in the way of no other, however much it has to say.
-        for delivery in await transaction.due_deliveries(now, _AT_ONCE + pace.places(now)):
+        for delivery in await transaction.due_deliveries(now, _AT_ONCE + len(pace.paid)):
             place, chat = (delivery.chat, delivery.channel), chats.get(delivery.chat)
             apart = chat.pace if chat else timedelta(0)
-            if pace.may_speak(place, apart, now):
-                pace.spoken(place, apart, now)
+            if pace.may_speak(place, apart):
+                if apart:
+                    await transaction.save_pace(place, pace.after(place, apart))
                 taken.append(replace(delivery, state=DeliveryState.SENDING))
                 await transaction.save_delivery(taken[-1])
     return tuple(taken)

@@ -24,11 +24,15 @@ async def digest_due(store: Store, clock: Clock, policy: Policy) -> int:
     queued = 0
     async with store.transaction() as transaction:
         places = await transaction.all_habits()
-    for chat, channel, habits in places:
-        day = digest_day(habits, clock.now())
-        if day is None:
+    for chat, channel, before in places:
+        if digest_day(before, clock.now()) is None:
             continue
         async with store.transaction() as transaction:
+            # Asked again: another replica may have told it meanwhile, or somebody may have said when to.
+            habits = await transaction.habits(chat, channel) or Habits()
+            day = digest_day(habits, clock.now())
+            if day is None:
+                continue
             page = await digest_of(transaction, policy, chat, channel, habits, day)
             thread = f"digest/{day.isoformat()}"
             key = f"{chat}/{channel}/{thread}/{CARD}"

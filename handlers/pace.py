@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 _BURST = 3  # messages that may leave at once after a silence
+Place = tuple[str, str]  # (chat, channel)
 
 
 class Pace:
-    """Remembers, for each place, when the messages sent so far are paid off at one for each ``pace``.
+    """For each place, when the messages sent so far are paid off at one for each ``pace``, as seen ``now``.
 
-    This is the generic cell rate algorithm (ITU-T I.371): one time for each place, and no timers.
+    This is the generic cell rate algorithm (ITU-T I.371): one time for each place, and no timers.  ``paid`` are the
+    places that must rest; all replicas share them.
     """
 
-    def __init__(self) -> None:
-        self._paid: dict[tuple[str, str], datetime] = {}
+    def __init__(self, paid: Mapping[Place, datetime], now: datetime) -> None:
+        self.paid = {place: moment for place, moment in paid.items() if moment > now}
+        self._now = now
 
-    def may_speak(self, place: tuple[str, str], pace: timedelta, now: datetime) -> bool:
-        """May a message leave now?  ``place`` is (chat, channel)."""
-        return self._paid.get(place, now) - now <= (_BURST - 1) * pace
+    def may_speak(self, place: Place, pace: timedelta) -> bool:
+        """May a message leave now?"""
+        return self.paid.get(place, self._now) - self._now <= (_BURST - 1) * pace
 
-    def spoken(self, place: tuple[str, str], pace: timedelta, now: datetime) -> None:
-        """A message left, or an edit."""
-        self._paid[place] = max(self._paid.get(place, now), now) + pace
-
-    def places(self, now: datetime) -> int:
-        """How many places have not paid off yet; those that have are forgotten."""
-        self._paid = {place: paid for place, paid in self._paid.items() if paid > now}
-        return len(self._paid)
+    def after(self, place: Place, pace: timedelta) -> datetime:
+        """When the place is paid off once another message left, or an edit."""
+        return self.paid.get(place, self._now) + pace

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
 from bot.mail.series import settle
 from bot.model import Review, Series, SeriesState, Unreadable
 from bot.ports import Clock, Meter, ReviewError, Reviewing, Store, StoreError
+from bot.ports.replicas import REVIEW
 from handlers.ahead import begun_ahead
 from handlers.feed_read import parts_missing
 from handlers.policy import Policy
 from handlers.telling import tell
-
-LOG = structlog.get_logger("telling")
 
 _AT_ONCE = 20
 LOG = structlog.get_logger("review")
@@ -39,8 +39,7 @@ async def series_settled(
     """
     done: list[Review] = []
     while going_on():
-        async with store.transaction() as transaction:
-            due = [settle(series, clock.now()) for series in await transaction.due_series(clock.now(), _AT_ONCE)]
+        due = await _taken(store, clock.now(), at_once)
         async with begun_ahead(review, due, at_once) as next_one:
             for start in range(0, len(due), at_once):
                 if not going_on():
@@ -51,6 +50,19 @@ async def series_settled(
         if not due:
             break
     return tuple(done)
+
+
+async def _taken(store: Store, now: datetime, at_once: int) -> tuple[Series, ...]:
+    """What to review next: this replica's from now on, until it asks again.
+
+    A replica takes no more than it reviews at a time, so that there is work for all.
+    """
+    limit = at_once if store.replica else _AT_ONCE
+    async with store.transaction() as transaction:
+        await transaction.let_go(REVIEW)
+        due = await transaction.due_series(now, limit)
+        await transaction.claim(REVIEW, [series.key for series in due])
+    return tuple(settle(series, now) for series in due)
 
 
 @dataclass(frozen=True, slots=True)

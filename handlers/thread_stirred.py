@@ -34,7 +34,7 @@ async def thread_stirred(
             except Exception:
                 LOG.exception("a thread could not be told", thread=thread)
                 async with store.transaction() as transaction:
-                    await transaction.calm(thread)
+                    await transaction.calm(thread, clock.now())
         seen += len(due)
         if not due:
             break
@@ -44,7 +44,8 @@ async def thread_stirred(
 async def _seen_to(thread: str, store: Store, clock: Clock, policy: Policy) -> None:
     async with store.transaction() as transaction:
         # First, so that what stirs it again while it is told, as quiet hours do, stays.
-        await transaction.calm(thread)
+        if not await transaction.calm(thread, clock.now()):
+            return
         # Most threads that people talk in have no findings, and nobody was told of them.
         if await transaction.followers(thread) or await transaction.findings(thread):
             await tell(transaction, thread, policy, clock.now())

@@ -59,7 +59,11 @@ async def test_all_parts_well_is_ready(service: Service) -> None:
     service.health.note("feed kvm", "")
     status, said = await service.parts()
     assert status == 200
-    assert said == {"ready": True, "parts": {"store": "ok", "chat console": "ok", "feed kvm": "ok"}}
+    assert said == {
+        "ready": True,
+        "parts": {"store": "ok", "chat console": "ok", "feed kvm": "ok"},
+        "replica": {"name": "", "holds": {}},
+    }
 
 
 async def test_a_chat_that_is_gone_is_not_ready(service: Service) -> None:

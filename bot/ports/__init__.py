@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -11,7 +11,6 @@ from typing import Protocol, TypeAlias
 from bot.model import (
     Answer,
     Ask,
-    Delivery,
     FeedState,
     Finding,
     Message,
@@ -23,6 +22,8 @@ from bot.model import (
     Unreadable,
     Wanted,
 )
+from bot.ports.outbox import Outbox
+from bot.ports.replicas import Holdings, Replicas
 from bot.ports.triage import Decisions
 
 
@@ -168,7 +169,11 @@ class StoreError(Exception):
     """The store could not be opened or used; the message names it, says why and the cure."""
 
 
-class Transaction(Decisions, Protocol):
+class LeaseLostError(StoreError):
+    """This replica was away for longer than its lease: what it held may be another's, and it may save nothing more."""
+
+
+class Transaction(Decisions, Outbox, Replicas, Protocol):
     """Everything that is saved together or not at all.
 
     Writes of mail, series and cursors are gathered and reach the database in bulk: take many mails in one transaction.
@@ -232,7 +237,10 @@ class Transaction(Decisions, Protocol):
 
     async def save_series(self, series: Series) -> None: ...
     async def due_series(self, now: datetime, limit: int) -> tuple[Series, ...]:
-        """Series to review: SETTLED, or OPEN with ``settles_at`` past.  The first to come first."""
+        """Series to review, the first to come first: SETTLED, or OPEN with ``settles_at`` past.
+
+        Those that another replica holds are not among them.
+        """
         ...
 
     async def recent_series(self, limit: int, words: str = "") -> tuple[Series, ...]:
@@ -272,64 +280,6 @@ class Transaction(Decisions, Protocol):
         """Reviewed series whose ``settles_at`` is from ``start`` to before ``end``, the first to come first."""
         ...
 
-    # outbox
-    async def queue(self, delivery: Delivery) -> bool:
-        """Put a delivery in the outbox; False when its key is already known.
-
-        Deliveries of one (chat, channel) leave in the order they were queued, so queue a card before its replies.
-        """
-        ...
-
-    async def show(self, delivery: Delivery) -> bool:
-        """Have the message of a slot show this page: posted when there is none, else edited.
-
-        ``delivery.key`` names the message for ever; edits get keys of their own.  False when the newest page of the
-        slot is this one already.  An edit that nobody tried to send yet is replaced, so that a message that changes
-        often is edited once; what is posted first is always posted as it was.
-        """
-        ...
-
-    async def standing(self, delivery: Delivery) -> Delivery | None:
-        """The newest SENT delivery of the same message, which this one edits; None when it is to be posted."""
-        ...
-
-    async def told(self, chat: str, channel: str, thread: str) -> Mapping[str, tuple[str, ...]]:
-        """The replies of a thread in a channel: slot to the fingerprints it speaks of, the first queued first."""
-        ...
-
-    async def followers(self, thread: str) -> tuple[tuple[str, str], ...]:
-        """(chat, channel) of every card that was queued for a thread."""
-        ...
-
-    async def due_deliveries(self, now: datetime, limit: int) -> tuple[Delivery, ...]:
-        """The next delivery of each (chat, channel), those that may go now: at most one for each, oldest first.
-
-        A channel waits while its oldest unfinished delivery is SENDING or has ``not_before`` ahead, so order is kept
-        and a reply comes only when its card is SENT or GAVE_UP.  All that is returned may be sent at the same time.
-        Ask again after sending.
-        """
-        ...
-
-    async def interrupted_deliveries(self) -> tuple[Delivery, ...]:
-        """Deliveries left SENDING by a crash: ask at start before any is sent, and look each up with ``Chat.find``."""
-        ...
-
-    async def save_delivery(self, delivery: Delivery) -> None:
-        """Note a queued delivery's new state (and attempts, not_before, remote_id, error).  Unknown key: StoreError."""
-        ...
-
-    async def card(self, chat: str, channel: str, thread: str) -> Delivery | None:
-        """The newest SENT card of a thread in a channel."""
-        ...
-
-    async def thread_at(self, chat: str, channel: str, remote_id: str) -> str:
-        """The series thread whose card has this remote id, "" when none."""
-        ...
-
-    async def seen_event(self, event_id: str) -> bool:
-        """Was this chat event taken before?  It is from now on.  The last 20,000 are remembered."""
-        ...
-
     async def counts(self) -> dict[str, int]:
         """How much there is, for status and metrics.
 
@@ -342,10 +292,39 @@ class Transaction(Decisions, Protocol):
 
 
 class Store(Protocol):
-    """Where state lives between two starts."""
+    """Where state lives between two starts, shared by replicas of the service.
+
+    ``replica`` is the name of this one, "" until it joined the others.
+    """
+
+    replica: str
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All or nothing: saved when the block ends, forgotten when it raises; not to be nested.  Raises StoreError."""
+        """All or nothing: saved when the block ends, forgotten when it raises; not to be nested.
+
+        Transactions of all replicas come one after the other, so each sees all that was saved before it began.
+        Raises StoreError, and LeaseLostError when this replica joined and was found dead since.
+        """
+        ...
+
+    async def join(self, name: str) -> None:
+        """Be a replica of a name that no other has, for the time of a lease.  Raises StoreError."""
+        ...
+
+    async def renew(self) -> None:
+        """Begin the lease anew.  Waits for no transaction.  Raises StoreError, and LeaseLostError when it is over."""
+        ...
+
+    async def leave(self) -> None:
+        """Set free at once what this replica holds.  Raises StoreError."""
+        ...
+
+    async def holdings(self) -> Holdings:
+        """What each replica holds just now.  Waits for no transaction.  Raises StoreError."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of a database that does not answer: what waits for it raises StoreError now, and nothing is saved."""
         ...
 
     async def upgrade(self) -> None:

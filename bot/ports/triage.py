@@ -82,6 +82,6 @@ class Decisions(Protocol):
         """Threads whose time has come, the longest overdue first."""
         ...
 
-    async def calm(self, thread: str) -> None:
-        """The thread was seen to: it is stirred no more."""
+    async def calm(self, thread: str, now: datetime) -> bool:
+        """The thread is seen to, whose time has come; False when another replica did so meanwhile."""
         ...

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from bot.ports import StoreError
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 BUSY_MS = 30_000  # how long another process may hold the file: a batch of mail takes less than one second
 _AGAIN_MS = 50
+CONNECTING_SECONDS = 10.0
+_TURN = 0x6772616365  # any number that all replicas agree on
+# What a transaction is for.  One that is brief writes one row and waits for no turn where the database can do without.
+READING, WRITING, BRIEF = "reading", "writing", "brief"
 
 _CURES = (
     ("unable to open database file", "make its folder writable for this user, or set store.url to another place"),
@@ -46,19 +51,41 @@ def parsed(url: str) -> URL:
     return given.set(drivername=driver)
 
 
-def opened(url: URL, *, lasting: bool = True) -> AsyncEngine:
-    """An engine; nothing is connected yet.  Raises StoreError."""
+def opened(url: URL, lease: timedelta, *, lasting: bool = True) -> AsyncEngine:
+    """An engine; nothing is connected yet.  Raises StoreError.
+
+    A transaction that says nothing for the time of a lease is ended, where the database is on a server.
+    """
     memory = url.get_backend_name() == "sqlite" and file_of(url) is None
     # A database in memory lives as long as its one connection, so all share it, one after the other.
-    pool: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if memory else {}
+    more: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if memory else {}
+    if url.get_backend_name() == "postgresql":
+        more = {"connect_args": _manners(lease)}
     try:
-        engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, hide_parameters=True, **pool)
+        engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, hide_parameters=True, **more)
     except (NoSuchModuleError, ModuleNotFoundError) as fault:
         raise StoreError(f"{name_of(url)}: {fault}; install the driver of this database") from fault
     if url.get_backend_name() == "sqlite":
         event.listen(engine.sync_engine, "connect", partial(_prepare, lasting=lasting))
         event.listen(engine.sync_engine, "begin", _begin)
+    else:
+        event.listen(engine.sync_engine, "begin", _take_turn)
     return engine
+
+
+def _manners(lease: timedelta) -> dict[str, Any]:
+    """What a connection to PostgreSQL is asked for: the server must not keep for us what we cannot give back."""
+    milliseconds = str(max(1000, int(lease.total_seconds() * 1000)))
+    seconds = str(max(1, int(lease.total_seconds() / 3)))
+    settings = {
+        "application_name": "gracewatch",
+        "idle_in_transaction_session_timeout": milliseconds,
+        "tcp_user_timeout": milliseconds,
+        "tcp_keepalives_idle": seconds,
+        "tcp_keepalives_interval": seconds,
+        "tcp_keepalives_count": "2",
+    }
+    return {"timeout": CONNECTING_SECONDS, "server_settings": settings}
 
 
 def _prepare(connection: Any, _record: object, *, lasting: bool) -> None:
@@ -101,8 +128,14 @@ def _keep_a_write_ahead_log(connection: Any, cursor: Any) -> None:
 
 def _begin(connection: Any) -> None:
     # With the write lock from the start no transaction fails halfway because another one wrote in between.
-    reading = connection.get_execution_options().get("reading", False)
+    reading = connection.get_execution_options().get("manner") == READING
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _take_turn(connection: Any) -> None:
+    """As SQLite does it: one writer at a time, so a transaction of any replica sees all that came before it."""
+    if connection.get_execution_options().get("manner") == WRITING:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
 
 
 def file_of(url: URL) -> Path | None:

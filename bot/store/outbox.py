@@ -8,19 +8,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from bot.model import Delivery, DeliveryState, Page
 from bot.ports import StoreError
+from bot.ports.replicas import PAGE
 from bot.store import schema
 from bot.store.codec import dumps, loads
-from bot.store.work import Work
+from bot.store.replicas import Replicas
 
 TABLE = schema.deliveries.c
 REMEMBERED_EVENTS = 20_000
 
 
-class Outbox(Work):
+class Outbox(Replicas):
     async def queue(self, delivery: Delivery) -> bool:
         fixed = {
             "key": delivery.key,
@@ -87,15 +88,25 @@ class Outbox(Work):
         return tuple(_delivery(row) for row in await self.rows(question))
 
     async def interrupted_deliveries(self) -> tuple[Delivery, ...]:
-        sending = TABLE.state == DeliveryState.SENDING.value
-        return tuple(
-            _delivery(row) for row in await self.rows(select(schema.deliveries).where(sending).order_by(TABLE.id))
-        )
+        held = exists().where(schema.claims.c.kind == PAGE, schema.claims.c.name == TABLE.key)
+        left = select(schema.deliveries).where(TABLE.state == DeliveryState.SENDING.value, ~held)
+        return tuple(_delivery(row) for row in await self.rows(left.order_by(TABLE.id)))
 
     async def save_delivery(self, delivery: Delivery) -> None:
         statement = schema.deliveries.update().where(TABLE.key == delivery.key).values(_progress(delivery))
         if (await self.execute(statement)).rowcount != 1:
             raise StoreError(f"delivery {delivery.key!r} was never queued; queue it before its state is saved")
+        if delivery.state is DeliveryState.SENDING:
+            await self.claim(PAGE, [delivery.key])
+        else:
+            await self.let_go(PAGE, [delivery.key])
+
+    async def paces(self) -> Mapping[tuple[str, str], datetime]:
+        return {(row.chat, row.channel): row.paid for row in await self.rows(select(schema.paces))}
+
+    async def save_pace(self, place: tuple[str, str], paid: datetime) -> None:
+        row = {"chat": place[0], "channel": place[1], "paid": paid}
+        await self.put(schema.paces, [row], ["chat", "channel"])
 
     async def card(self, chat: str, channel: str, thread: str) -> Delivery | None:
         here = (TABLE.chat == chat) & (TABLE.channel == channel) & (TABLE.thread == thread)

@@ -259,3 +259,26 @@ stirred = Table(
     Column("thread", AnyText, primary_key=True),
     Column("due", Moment, nullable=False, index=True),
 )
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("until", Moment, nullable=False),  # by the clock of the database
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("kind", AnyText, primary_key=True),
+    Column("name", AnyText, primary_key=True),
+    Column("replica", AnyText, ForeignKey("replicas.name", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("chat", AnyText, primary_key=True),
+    Column("channel", AnyText, primary_key=True),
+    Column("paid", Moment, nullable=False),  # when all that was said there is paid off
+)

@@ -12,9 +12,10 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Address, Message, Patch, Series, SeriesState
+from bot.ports.replicas import REVIEW
 from bot.store import schema
 from bot.store.codec import Head, dumps, loads, pack, put_together, taken_apart
-from bot.store.work import Work
+from bot.store.replicas import Replicas
 
 Mark = tuple[str, str]  # a column that kin have in common, and its value
 TABLE = schema.series.c
@@ -33,7 +34,7 @@ def marks(series: Series) -> Iterator[Mark]:
         yield "change_id", series.change_id
 
 
-class Shelf(Work):
+class Shelf(Replicas):
     """The series that this transaction has met.  What it holds is never stale: a transaction sees no other's writes."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -82,7 +83,8 @@ class Shelf(Work):
     async def due_series(self, now: datetime, limit: int) -> tuple[Series, ...]:
         late = (TABLE.state == SeriesState.OPEN.value) & (TABLE.settles_at <= now)
         due = or_(TABLE.state == SeriesState.SETTLED.value, late)
-        return await self._listed(select(TABLE.key).where(due).order_by(TABLE.id).limit(limit))
+        free = self.free(REVIEW, TABLE.key)
+        return await self._listed(select(TABLE.key).where(due, free).order_by(TABLE.id).limit(limit))
 
     async def recent_series(self, limit: int, words: str = "") -> tuple[Series, ...]:
         question = select(TABLE.key).order_by(TABLE.id.desc()).limit(limit)

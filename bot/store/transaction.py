@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import DeliveryState, Review, Series, SeriesState
 from bot.store import schema
@@ -17,6 +18,10 @@ from bot.store.triage import Decisions
 
 class SqlTransaction(Mail, Tally, Outbox, Decisions, Feeds):
     """A Transaction of bot.ports.  Mail, series and cursors are gathered; ``flush`` writes them."""
+
+    def __init__(self, connection: AsyncConnection, replica: str = "") -> None:
+        super().__init__(connection)
+        self.replica = replica
 
     async def reviewed_between(self, start: datetime, end: datetime, limit: int) -> tuple[tuple[Series, Review], ...]:
         await self.flush()

@@ -164,8 +164,10 @@ class Decisions(Work):
         question = select(table.thread).where(table.due <= now).order_by(table.due, table.thread).limit(limit)
         return tuple(str(row.thread) for row in await self.rows(question))
 
-    async def calm(self, thread: str) -> None:
-        await self.execute(schema.stirred.delete().where(schema.stirred.c.thread == thread))
+    async def calm(self, thread: str, now: datetime) -> bool:
+        table = schema.stirred
+        seen = table.delete().where(table.c.thread == thread, table.c.due <= now)
+        return (await self.execute(seen)).rowcount > 0
 
 
 def _triage(row: Any) -> Triage:

@@ -140,7 +140,7 @@ async def test_a_crash_after_slacks_yes_posts_nothing_twice(slack: Slack, shim: 
         async with it.store.transaction() as transaction:  # what the crash left
             await transaction.save_delivery(replace(one, state=DeliveryState.SENDING))
         assert await interrupted(it.store) == 1
-        assert await delivery_due(it.store, it.clock, {"slack": slack}, it.figures, it.pace) == 1
+        assert await delivery_due(it.store, it.clock, {"slack": slack}, it.figures) == 1
         found = [message async for message in slack._messages("C000000001", "")]
         marks = [message["metadata"]["event_payload"]["delivery"] for message in found if message.get("metadata")]
         assert marks == ["card v1"]

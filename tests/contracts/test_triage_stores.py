@@ -129,7 +129,9 @@ async def test_a_stirred_thread_is_due_at_the_earliest_time_asked_for(store: Sto
         assert await work.stirred(NOW, 10) == ("a",)
         assert await work.stirred(NOW + HOUR, 10) == ("a", "b")
         assert await work.stirred(NOW + HOUR, 1) == ("a",)
-        await work.calm("a")
+        assert await work.calm("a", NOW)
+        assert not await work.calm("a", NOW)
+        assert not await work.calm("b", NOW)
         assert await work.stirred(NOW + HOUR, 10) == ("b",)
 
 

@@ -16,7 +16,6 @@ from bot.model import Delivery, Page, Text
 from bot.ports import Cause, ChatError
 from bot.store import SqlStore
 from handlers.delivery_due import delivery_due
-from handlers.pace import Pace
 
 CHANNEL, THREAD = "#kvm", "thread-1"
 
@@ -85,7 +84,6 @@ class Outbox:
     chat: Troubled = field(default_factory=Troubled)
     clock: SteppingClock = field(default_factory=SteppingClock)
     figures: Figures = field(default_factory=Figures)
-    pace: Pace = field(default_factory=Pace)
 
     async def queue(self, *deliveries: Delivery) -> None:
         async with self.store.transaction() as transaction:
@@ -93,7 +91,7 @@ class Outbox:
                 assert await transaction.queue(delivery)
 
     async def deliver(self) -> int:
-        return await delivery_due(self.store, self.clock, {"console": self.chat}, self.figures, self.pace)
+        return await delivery_due(self.store, self.clock, {"console": self.chat}, self.figures)
 
     async def counts(self) -> dict[str, int]:
         async with self.store.transaction() as transaction:

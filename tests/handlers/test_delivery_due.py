@@ -146,7 +146,7 @@ async def test_a_chat_that_was_taken_out_of_the_settings_is_given_up(tmp_path: P
 async def test_a_stopping_service_sends_nothing_more(tmp_path: Path) -> None:
     async with outbox(tmp_path) as it:
         await it.queue(card())
-        sent = await delivery_due(it.store, it.clock, {"console": it.chat}, it.figures, it.pace, going_on=lambda: False)
+        sent = await delivery_due(it.store, it.clock, {"console": it.chat}, it.figures, going_on=lambda: False)
         assert sent == 0
         assert (await it.counts())[DeliveryState.QUEUED.value] == 1
 

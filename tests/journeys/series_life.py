@@ -51,9 +51,7 @@ class Watch:
     async def settle(self) -> None:
         """What was stirred is told, and the outbox is emptied."""
         await thread_stirred(self.it.store, self.it.clock, POLICY)
-        while await delivery_due(
-            self.it.store, self.it.clock, {"console": self.it.chat}, self.it.figures, self.it.pace
-        ):
+        while await delivery_due(self.it.store, self.it.clock, {"console": self.it.chat}, self.it.figures):
             pass
 
     async def say(self, words: str, who: str = "ada", thread: str = "") -> Page:

@@ -45,7 +45,7 @@ def series(number: int) -> tuple[Delivery, Delivery]:
 
 
 async def deliver(it: Outbox, slack: Slack) -> int:
-    return await delivery_due(it.store, it.clock, {"slack": slack}, it.figures, it.pace)
+    return await delivery_due(it.store, it.clock, {"slack": slack}, it.figures)
 
 
 async def test_forty_series_in_a_minute_come_steadily_each_in_its_thread(tmp_path: Path) -> None:
