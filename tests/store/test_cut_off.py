@@ -71,11 +71,15 @@ async def test_who_waits_for_a_database_that_is_gone_hears_of_it(url: str) -> No
     async with wire(url) as (through, cable), asyncio.timeout(PATIENCE):
         store = SqlStore(through)
         await store.upgrade()
-        with pytest.raises(StoreError, match="closed"):
+
+        async def ask() -> None:
             async with store.transaction() as transaction:
                 cable.cut()
                 asyncio.get_running_loop().call_later(0.1, store.abandon)
                 await transaction.cursor("kvm")
+
+        with pytest.raises(StoreError, match="closed"):
+            await ask()
         cable.mend()
         await store.ping()
         await store.close()
