@@ -39,8 +39,9 @@ types: $(VENV)/.installed-test
 floors: $(VENV)/.installed-test
 	$(BIN)/lint-imports
 
+# Four at a time on any machine: most of them wait for servers.  What a file's tests share is made once.
 tests: $(VENV)/.installed-test
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 4 --dist loadfile
 
 # The pages that are made from the code must say what the code says.
 docs-fresh: $(VENV)/.installed-test
