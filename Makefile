@@ -58,9 +58,10 @@ pictures: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),10)
 
-# Kills the service so many times, and looks whether its chat lost anything or heard anything twice.
+# Kills the service so many times, and looks whether its chat lost anything or heard anything twice.  With
+# STORE=postgresql and REPLICAS=3 some are also cut off from their database or frozen.
 chaos: $(VENV)/.installed-test
-	$(BIN)/python -m tests.chaos.run --kills $(or $(KILLS),50) --store $(or $(STORE),sqlite)
+	$(BIN)/python -m tests.chaos.run --kills $(or $(KILLS),50) --store $(or $(STORE),sqlite) --replicas $(or $(REPLICAS),1)
 
 # The tools of these two are in an environment of their own: what we ship is looked at, not what looks at it.
 .venv-audit/.installed: requirements-audit.lock

@@ -27,7 +27,7 @@ from bot.feeds.mirror import list_of
 from bot.feeds.threads import Threads
 from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
-from bot.lease import Lease
+from bot.lease import Lease, Memory
 from bot.model import Ask, Brought, Page, Reply
 from bot.ports import Chat, ChatError, FeedError, StoreError
 from bot.ports import Feed as Source
@@ -179,22 +179,24 @@ class App:
             await self._greet()
             listening = [asyncio.create_task(self._listen(chat)) for chat in self.chats.values()]
             stack.push_async_callback(_cancel, listening)
-            await self._live()
+            memory = Memory(self.settings.state.folder)
+            stack.callback(memory.close)
+            await self._live(memory)
             while not self._stop.is_set():
                 try:
-                    await self._live()
+                    await self._live(memory)
                 except StoreError as fault:
                     self.health.note("lease", str(fault))
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stop.wait(), _REJOIN_SECONDS)
         LOG.info("stopped")
 
-    async def _live(self) -> None:
+    async def _live(self, memory: Memory) -> None:
         """One life of a replica: until ``stop``, or until its lease is lost and others may do what it did.
 
         Raises StoreError when it cannot begin.
         """
-        lease = Lease(self.store, self.settings.store.lease)
+        lease = Lease(self.store, self.settings.store.lease, memory)
         LOG.info("replica joined", replica=await lease.begin(), lease=str(self.settings.store.lease))
         self.health.note("lease", "")
         clock = WallClock(lambda job: self.figures.count("jobs_failed", job=job))

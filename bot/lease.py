@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import platform
 import secrets
 import time
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -17,6 +21,42 @@ _RENEWALS = 3  # in the time of one lease
 _LEAVING_SECONDS = 2.0
 
 
+class Memory:
+    """What this process was called as a replica, and the process before it: kept in a file that one process can lock.
+
+    Whoever has the lock knows that its former self is dead, and need not wait for the end of a lease.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.former = ""
+        self._file: TextIO | None = None
+        if folder is None:
+            return
+        with suppress(OSError):  # another process works in this folder, or nobody may write there
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / "replica").open("a+", encoding="utf-8")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                raise
+            file.seek(0)
+            self._file, self.former = file, file.read(200).strip()
+
+    def keep(self, name: str) -> None:
+        """This process is called so from now on."""
+        self.former = name
+        if self._file is not None:
+            with suppress(OSError):  # a full disk: the next process waits, then
+                self._file.truncate(0)
+                self._file.write(name)
+                self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 class Lease:
     """The right to work in the name of a replica, for ``length`` from each renewal.
 
@@ -24,8 +64,9 @@ class Lease:
     is over here before it is over there.
     """
 
-    def __init__(self, store: Store, length: timedelta) -> None:
+    def __init__(self, store: Store, length: timedelta, memory: Memory | None = None) -> None:
         self._store = store
+        self._memory = memory or Memory(None)
         self._seconds = length.total_seconds()
         self._end = 0.0
 
@@ -33,7 +74,8 @@ class Lease:
         """Join under a new name, which is returned.  Raises StoreError."""
         name = f"{platform.node()[:40] or 'replica'}-{secrets.token_hex(3)}"
         end = time.monotonic() + self._seconds
-        await self._store.join(name)
+        await self._store.join(name, self._memory.former)
+        self._memory.keep(name)
         self._end = end
         return name
 

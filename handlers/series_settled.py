@@ -55,13 +55,14 @@ async def series_settled(
 async def _taken(store: Store, now: datetime, at_once: int) -> tuple[Series, ...]:
     """What to review next: this replica's from now on, until it asks again.
 
-    A replica takes no more than it reviews at a time, so that there is work for all.
+    A replica takes no more than it reviews at a time, so that there is work for all.  It holds their threads, so that
+    the versions of one are told in order.
     """
     limit = at_once if store.replica else _AT_ONCE
     async with store.transaction() as transaction:
         await transaction.let_go(REVIEW)
         due = await transaction.due_series(now, limit)
-        await transaction.claim(REVIEW, [series.key for series in due])
+        await transaction.claim(REVIEW, [series.thread for series in due])
     return tuple(settle(series, now) for series in due)
 
 

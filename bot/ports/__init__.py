@@ -239,7 +239,7 @@ class Transaction(Decisions, Outbox, Replicas, Protocol):
     async def due_series(self, now: datetime, limit: int) -> tuple[Series, ...]:
         """Series to review, the first to come first: SETTLED, or OPEN with ``settles_at`` past.
 
-        Those that another replica holds are not among them.
+        None of a thread that another replica holds.
         """
         ...
 
@@ -307,8 +307,11 @@ class Store(Protocol):
         """
         ...
 
-    async def join(self, name: str) -> None:
-        """Be a replica of a name that no other has, for the time of a lease.  Raises StoreError."""
+    async def join(self, name: str, former: str = "") -> None:
+        """Be a replica of a name that no other has, for the time of a lease.  Raises StoreError.
+
+        What ``former`` held is free: it is known to be dead.
+        """
         ...
 
     async def renew(self) -> None:

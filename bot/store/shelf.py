@@ -83,7 +83,7 @@ class Shelf(Replicas):
     async def due_series(self, now: datetime, limit: int) -> tuple[Series, ...]:
         late = (TABLE.state == SeriesState.OPEN.value) & (TABLE.settles_at <= now)
         due = or_(TABLE.state == SeriesState.SETTLED.value, late)
-        free = self.free(REVIEW, TABLE.key)
+        free = self.free(REVIEW, TABLE.thread)
         return await self._listed(select(TABLE.key).where(due, free).order_by(TABLE.id).limit(limit))
 
     async def recent_series(self, limit: int, words: str = "") -> tuple[Series, ...]:

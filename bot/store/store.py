@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +30,7 @@ from bot.store.engine import (
 from bot.store.transaction import SqlTransaction
 
 LEASE = timedelta(seconds=30)
+_UPGRADES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 class SqlStore:
@@ -70,22 +71,27 @@ class SqlStore:
 
     async def upgrade(self) -> None:
         make_folder(self._url)
-        async with self._begun(WRITING) as connection:
+        # Alembic knows one upgrade at a time in a process.
+        turn = _UPGRADES.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with turn, self._begun(WRITING) as connection:
             await completed(connection.run_sync(migrate.upgrade, self.name))
 
     async def ping(self) -> None:
         async with self._begun(READING) as connection:  # the health check waits for no writer
             await completed(connection.run_sync(migrate.check, self.name))
 
-    async def join(self, name: str) -> None:
+    async def join(self, name: str, former: str = "") -> None:
         async with self._turn, self._begun(WRITING) as connection:
             transaction = SqlTransaction(connection, name)
+            await transaction.execute(schema.replicas.delete().where(schema.replicas.c.name == former))
             until = await transaction.clock() + self._lease
             await transaction.execute(schema.replicas.insert(), {"name": name, "until": until})
         self.replica = name
 
     async def renew(self) -> None:
-        async with self._begun(BRIEF) as connection:
+        # A file has one writer whatever we do, and the wait here is fair; on a server it would be for what is stuck.
+        turn = self._turn if self._url.get_backend_name() == "sqlite" else contextlib.nullcontext()
+        async with turn, self._begun(BRIEF) as connection:
             transaction = SqlTransaction(connection, self.replica)
             table = schema.replicas
             mine = table.update().where(table.c.name == self.replica)

@@ -1,42 +1,41 @@
 """Kills the service at named steps and at random moments, and counts what its chat lost or heard twice.
 
-A round is one life of a database and a workspace: the service is started on a folder of mail, killed with SIGKILL
-again and again, and left alone at last.  What then stands in the channel is compared with what an undisturbed service
-said there.
+A round is one life of a database and a workspace: replicas of the service begin, mail comes in, and one after the other
+they are killed with SIGKILL, and with PostgreSQL also cut off from the database or frozen, until they are left alone
+at last.  What then stands in the channel is compared with what an undisturbed service said there.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import random
-import re
 import signal
 import sys
-import tempfile
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, SlackServer, slack_server
-from tests.journeys.gracewatch import EXAMPLES, ROOT
-from tests.store.postgres import database, postgres
+from tests.chaos.lives import CONTEXT, PRELOADED
+from tests.chaos.world import LEASE_SECONDS, Said, World, world
+from tests.store.postgres import postgres
 
-THREADS = 4
-KILLS_OF_A_ROUND = 6
-PATIENCE = 180.0  # seconds for one life: far more than a loaded machine needs
-QUIET = 3.0  # seconds without a word until a channel counts as told
-LONGEST_LIFE = 4.0  # seconds until a random kill
+KILLS_OF_A_ROUND = 10
+PATIENCE = 300.0  # seconds until a round counts as stuck: far more than a loaded machine needs
+LONGEST_RANDOM = 4.0  # seconds until a random moment
+LONGEST_WAIT = 8.0  # seconds until a step that does not show is given up, and a random moment comes
 SEED = 20240422
-# What the log and the chat show of a step; the service is killed the moment that it shows.
-LOGGED = ("watching", "mail came", "series reviewed", "page left")
-CALLED = tuple(f"{method} {when}" for method in ("chat.postMessage", "chat.update") for when in ("comes", "done"))
-STEPS = (*LOGGED, *CALLED, "random")
-Said = Counter[tuple[bool, str]]
+# What the log and the chat show of a step; who shows it is killed that moment.
+ONCE = ("watching", "auth.test comes", "apps.connections.open done", "replica joined", "slack.listening", "stopping")
+OFTEN = ("mail came", "series reviewed", "page left", "chat.update comes", "chat.update done")
+POSTED = ("chat.postMessage comes", "chat.postMessage done")
+LOOKED_UP = ("a look-up comes", "a look-up done")  # comes after a kill at a post
+GONE = "replicas are gone"  # one finds another dead
+RANDOM = "random"
+LOOKS = ("conversations.history", "conversations.replies")
 
 
 @dataclass
@@ -45,178 +44,162 @@ class Tally:
     lost: int = 0
     repeated: int = 0
     steps: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
 
 
-def mails(folder: Path) -> None:
-    """The example's series and its reroll, under other names, for as many threads."""
-    folder.mkdir()
-    for number in range(THREADS):
-        for version in ("v1", "v3"):
-            text = (EXAMPLES / "kvm" / f"{version}.mbox").read_text("utf-8")
-            text = text.replace("kvm-device", f"kvm-device-{number}")  # message-ids and change-id
-            text = re.sub(r"^(Subject: .*)$", rf"\1, part {number}", text, flags=re.M)
-            (folder / f"{number}-{version}.mbox").write_text(text, "utf-8")
+@dataclass(frozen=True)
+class Right:
+    """What an undisturbed service says and stores."""
+
+    said: Said
+    rows: dict[str, int]
 
 
-class Service:
-    """One life of the service, from its start to its end."""
+class Round:
+    """One round: ``steps`` are where replicas die."""
 
-    def __init__(self, process: asyncio.subprocess.Process, server: SlackServer) -> None:
-        self._process, self._server = process, server
-        self._reading = asyncio.create_task(self._read())
-        self._step, self._skip = "", 0
-        self.log: list[str] = []
-        server.watch = self.shows
+    def __init__(self, it: World, replicas: int, steps: list[str], draw: random.Random, tally: Tally) -> None:
+        self._it, self._steps, self._draw, self._tally = it, steps, draw, tally
+        self._names = "abcdefgh"[:replicas]
+        self._later: set[asyncio.Task[None]] = set()
 
-    def shows(self, step: str) -> None:
-        """A step shows; it may be the one to die at."""
-        if step == self._step:
-            self._skip -= 1
-            if self._skip < 0:
-                self.kill()
+    async def run(self, right: Right) -> None:
+        it, mails = self._it, right.rows["series"]
+        for name in self._names:
+            it.begin(name)
+        for number, step in enumerate(self._steps):
+            if number < mails:
+                it.mail(number)
+            if it.wires:
+                self._disturb()
+            who, where = await self._show_up(step)
+            it.lives[who].kill()
+            await it.lives[who].ended()
+            self._tally.kills += 1
+            self._tally.steps[where] += 1
+            self._tally.faults.update(event for event in ("lease lost",) for line in it.lives[who].log if event in line)
+            it.begin(who)
+        for number in range(len(self._steps), mails):
+            it.mail(number)
+        done = await it.done(mails, PATIENCE)
+        await asyncio.gather(*self._later)
+        self._judge(right, await it.said(), [] if done else ["not done"], await self._ended(right))
 
-    def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
+    async def _show_up(self, step: str) -> tuple[str, str]:
+        """Who shows the step, and the step; at a random moment, or when nobody shows it, anybody."""
+        shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        skip = self._draw.choice((0, 0, 0, 1, 2)) if step in OFTEN else 0
+        anybody = self._draw.choice(self._names)
 
-    async def dies(self, step: str, draw: random.Random) -> str:
-        """Wait for the step, and kill; at a random moment when it does not show.  Where it died, "" if it ended."""
-        self._step, self._skip = step, draw.choice((0, 0, 0, 1, 2))
-        life = draw.uniform(0.1, LONGEST_LIFE) if step == "random" else LONGEST_LIFE * 4
+        def shows(who: str, event: str) -> None:
+            nonlocal skip
+            method, _, when = event.partition(" ")
+            if f"a look-up {when}" == step and method in LOOKS:
+                event = step
+            if event == step and not shown.done():
+                skip -= 1
+                if skip < 0:
+                    self._it.lives[who].kill()
+                    shown.set_result(who)
+
+        self._it.shows = shows
+        if step == "stopping":
+            self._it.lives[anybody].kill(signal.SIGTERM)
+        wait = self._draw.uniform(0.05, LONGEST_RANDOM) if step == RANDOM else LONGEST_WAIT
         try:
-            await asyncio.wait_for(self._process.wait(), life)
+            return await asyncio.wait_for(shown, wait), step
         except TimeoutError:
-            self.kill()
-            await self._process.wait()
-            step = "random"
-        await self._reading
-        return step
+            return anybody, RANDOM
+        finally:
+            self._it.shows = lambda _who, _event: None
 
-    async def stops(self) -> int:
-        """Ask it to end, once it has begun; its exit code."""
-        async with asyncio.timeout(PATIENCE):
-            while not any('"watching"' in line for line in self.log):
-                await asyncio.sleep(0.05)
-        self._process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(self._process.wait(), 10)
-        await self._reading
-        return self._process.returncode or 0
+    def _disturb(self) -> None:
+        """Now and then a replica is cut off or frozen for a while, shorter or longer than its lease."""
+        kind, who = self._draw.choice(("", "", "", "cut off", "frozen")), self._draw.choice(self._names)
+        seconds = self._draw.uniform(0.3, 2.5) * LEASE_SECONDS
+        deeds = {"cut off": self._cut, "frozen": self._freeze}
+        if kind:
+            self._tally.faults[kind] += 1
+            self._do(deeds[kind](who, seconds))
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            text = line.decode("utf-8", "replace")
-            self.log.append(text)
-            if text.startswith("{"):
-                self.shows(str(json.loads(text).get("event", "")))
+    def _do(self, deed: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(deed)
+        self._later.add(task)
 
+    async def _cut(self, who: str, seconds: float) -> None:
+        self._it.wires[who][1].cut()
+        await asyncio.sleep(seconds)
+        self._it.wires[who][1].mend()
 
-async def started(folder: Path, store: str, server: SlackServer) -> Service:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "SLACK_BOT_TOKEN": BOT_TOKEN,
-        "SLACK_APP_TOKEN": APP_TOKEN,
-        "GRACEWATCH_SLACK_CHANNEL": CHANNEL_NAME,
-        "GRACEWATCH_SLACK_API_URL": server.api_url,
-        "GRACEWATCH_CONSOLE_ENABLED": "false",
-        "GRACEWATCH_FEEDS": json.dumps([{"name": "mail", "kind": "directory", "path": str(folder / "mail")}]),
-        "GRACEWATCH_TREE_PATH": str(EXAMPLES / "tree"),
-        "GRACEWATCH_STATE_FOLDER": str(folder / "state"),
-        "GRACEWATCH_STORE_URL": store,
-        "GRACEWATCH_HEALTH_ENABLED": "false",
-        "GRACEWATCH_MAIL_POLL": "1s",
-        "GRACEWATCH_LOG_FORMAT": "json",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "run"),
-        cwd=folder,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        limit=1 << 20,
-    )
-    return Service(process, server)
+    async def _freeze(self, who: str, seconds: float) -> None:
+        life = self._it.lives[who]
+        life.kill(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        life.kill(signal.SIGCONT)
 
+    async def _ended(self, right: Right) -> list[str]:
+        """Have all end by themselves; what is wrong with that, or with what is stored then."""
+        complaints = await self._it.orphans()
+        begun = time.monotonic()
+        for life in self._it.lives.values():
+            life.kill(signal.SIGTERM)
+        codes = [await life.ended() for life in self._it.lives.values()]
+        if time.monotonic() - begun > 10:
+            complaints.append(f"SIGTERM took {time.monotonic() - begun:.1f} seconds")
+        if any(codes):
+            complaints.append(f"exit codes {codes}")
+        if (rows := await self._it.rows()) != right.rows:
+            complaints.append(f"rows: {rows} and not {right.rows}")
+        return complaints
 
-async def said(server: SlackServer) -> Said:
-    """What stands in the channel: (is a reply, text)."""
-    return Counter(
-        (message.get("thread_ts", message["ts"]) != message["ts"], json.dumps(message.get("blocks"), sort_keys=True))
-        for message in await server.bot_messages()
-    )
-
-
-async def settled(server: SlackServer, wanted: Said | None) -> Said:
-    """What was said once nothing more comes, and all that is wanted has come or patience is over."""
-    loop = asyncio.get_running_loop()
-    end, calls, since = loop.time() + PATIENCE, -1, loop.time()
-    while loop.time() < end:
-        talk = sum(method in {"chat.postMessage", "chat.update"} for method, _ in server.calls)
-        if talk != calls:
-            calls, since = talk, loop.time()
-        found = await said(server)
-        if loop.time() - since > QUIET and (found == wanted if wanted is not None else calls >= 2 * THREADS):
-            return found
-        if wanted is not None and loop.time() - since > 10 * QUIET:
-            return found
-        await asyncio.sleep(0.1)
-    return await said(server)
-
-
-@asynccontextmanager
-async def world(store: str) -> AsyncIterator[tuple[Path, str, SlackServer]]:
-    """A folder with mail, the URL of an empty database, and an empty workspace."""
-    with tempfile.TemporaryDirectory(prefix="gracewatch-chaos-") as name:
-        folder = Path(name)
-        mails(folder / "mail")
-        fresh = database(store, f"chaos{random.getrandbits(40)}") if store else nullcontext("")
-        with fresh as url:
-            async with slack_server(folder) as server:
-                yield folder, url, server
-
-
-async def undisturbed(store: str) -> Said:
-    async with world(store) as (folder, url, server):
-        service = await started(folder, url, server)
-        found = await settled(server, None)
-        if await service.stops() or sum(found.values()) < 2 * THREADS:
-            sys.exit(
-                "undisturbed, the service does not tell what it should:\n"
-                + "".join(service.log[-20:])
-                + "\n".join(map(str, found))
-            )
-        return found
-
-
-async def one_round(store: str, wanted: Said, steps: list[str], draw: random.Random, tally: Tally) -> None:
-    async with world(store) as (folder, url, server):
-        for step in steps:
-            service = await started(folder, url, server)
-            tally.steps[await service.dies(step, draw)] += 1
-            tally.kills += 1
-        service = await started(folder, url, server)
-        found = await settled(server, wanted)
-        code = await service.stops()
-        lost, repeated = wanted - found, found - wanted
-        tally.lost += lost.total()
+    def _judge(self, right: Right, found: Said, *wrong: list[str]) -> None:
+        lost, repeated = right.said - found, found - right.said
+        self._tally.lost += lost.total()
         # An edit that is missing shows as one lost and one repeated: the old text stands in place of the new.
-        tally.repeated += max(0, found.total() - wanted.total())
-        if code or lost or repeated:
-            what = [f"exit {code}", f"killed at {steps}", *(f"lost {one}" for one in lost)]
-            tally.complaints += [*what, *(f"too much: {one}" for one in repeated), *service.log[-10:]]
+        self._tally.repeated += max(0, found.total() - right.said.total())
+        complaints = [*(word for words in wrong for word in words)]
+        complaints += [*(f"lost {one}" for one in lost), *(f"too much: {one}" for one in repeated)]
+        if complaints:
+            logs = [line for name, life in self._it.lives.items() for line in (f"--- {name}\n", *life.log[-15:])]
+            self._tally.complaints += [f"killed at {self._steps}", *complaints, *logs]
 
 
-async def chaos(kills: int, store: str) -> Tally:
-    draw, tally = random.Random(SEED), Tally()  # noqa: S311  the same kills each time
-    wanted = await undisturbed(store)
-    plan = [STEPS[number % len(STEPS)] if number % 2 else "random" for number in range(kills)]
-    draw.shuffle(plan)
-    while plan:
-        steps, plan = plan[:KILLS_OF_A_ROUND], plan[KILLS_OF_A_ROUND:]
-        await one_round(store, wanted, steps, draw, tally)
-        print(f"{tally.kills} of {kills}: lost {tally.lost} repeated {tally.repeated}", file=sys.stderr)
+async def undisturbed(mails: int) -> Right:
+    async with world("", 1) as it:
+        for number in range(mails):
+            it.mail(number)
+        it.begin("a")
+        if not await it.done(mails, PATIENCE):
+            sys.exit("undisturbed, the service does not come to an end:\n" + "".join(it.lives["a"].log[-30:]))
+        return Right(await it.said(), await it.rows())
+
+
+def planned(kills: int, replicas: int, draw: random.Random) -> list[str]:
+    """Where to kill, in which order: at named steps, each as often as any other, and as often at random moments."""
+    scenes = [(step,) for step in (*ONCE, *OFTEN, *POSTED, *((GONE,) if replicas > 1 else ()))]
+    scenes += [(post, look) for post in POSTED for look in LOOKED_UP]
+    plan: list[str] = []
+    while len(plan) < kills:
+        draw.shuffle(scenes)
+        plan += [step for scene in scenes for step in (*scene, *(RANDOM for _ in scene))]
+    return plan[:kills]
+
+
+async def chaos(kills: int, server: str, replicas: int, at_once: int) -> Tally:
+    draw, tally = random.Random(SEED), Tally()  # noqa: S311  the same plan each time
+    right = await undisturbed(KILLS_OF_A_ROUND)
+    plan = planned(kills, replicas, draw)
+    rounds = [plan[start : start + KILLS_OF_A_ROUND] for start in range(0, kills, KILLS_OF_A_ROUND)]
+    room = asyncio.Semaphore(at_once)
+
+    async def one(steps: list[str], own: random.Random) -> None:
+        async with room:
+            async with world(server, replicas) as it:
+                await Round(it, replicas, steps, own, tally).run(right)
+            print(f"{tally.kills} of {kills}: lost {tally.lost} repeated {tally.repeated}", file=sys.stderr)
+
+    await asyncio.gather(*(one(steps, random.Random(draw.random())) for steps in rounds))  # noqa: S311
     return tally
 
 
@@ -224,11 +207,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--replicas", type=int, default=1, choices=range(1, 9))
+    parser.add_argument("--at-once", type=int, default=3, help="rounds side by side")
     chosen = parser.parse_args()
-    with postgres() if chosen.store == "postgresql" else nullcontext("") as store:
-        tally = asyncio.run(chaos(chosen.kills, store))
-    for step, times in sorted(tally.steps.items()):
-        print(f"  {step:<24}{times:>5}")
+    if chosen.replicas > 1 and chosen.store != "postgresql":
+        parser.error("replicas share a database: --store postgresql")
+    CONTEXT.set_forkserver_preload(PRELOADED)
+    with postgres() if chosen.store == "postgresql" else nullcontext("") as server:
+        tally = asyncio.run(chaos(chosen.kills, server, chosen.replicas, chosen.at_once))
+    for step, times in sorted((tally.steps + tally.faults).items()):
+        print(f"  {step:<28}{times:>5}")
     print("\n".join(tally.complaints), end="\n" if tally.complaints else "")
     print(f"kills {tally.kills} steps {len(tally.steps)} lost {tally.lost} repeated {tally.repeated}")
     return 1 if tally.complaints else 0

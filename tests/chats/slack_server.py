@@ -80,7 +80,8 @@ class SlackServer:
         self.answers: list[int] = []  # what the chat answered to signed requests
         self.listener = ""  # where the chat takes signed requests
         self.twice = False  # every event comes twice, as after a slow yes
-        self.watch: Callable[[str], None] = lambda _: None  # told of each call: "chat.postMessage comes", and "… done"
+        # Told who calls what, "chat.postMessage comes" and "… done"; who is what stands before "/api/" in its address.
+        self.watch: Callable[[str, str], None] = lambda _who, _step: None
 
     @property
     def api_url(self) -> str:
@@ -161,11 +162,11 @@ class SlackServer:
     # ---- the proxy
 
     async def api(self, request: web.Request) -> web.StreamResponse:
-        method = request.match_info["method"]
+        method, who = request.match_info["method"], request.match_info.get("who", "")
         raw = await request.read()
         arguments = await _arguments(request, raw)
         self.calls.append((method, arguments))
-        self.watch(f"{method} comes")
+        self.watch(who, f"{method} comes")
         fault = self.faults[method].pop(0) if self.faults.get(method) else ""
         if fault.startswith("429"):
             headers = {"Retry-After": fault.removeprefix("429 ")}
@@ -184,14 +185,14 @@ class SlackServer:
             return web.json_response({"ok": False, "error": fault})
         answer = await self._forwarded(request, raw)
         self._note_metadata(method, arguments, answer)
-        self.watch(f"{method} done")
+        self.watch(who, f"{method} done")
         if fault == "lost":
             return await _cut(request)
         return web.json_response(answer)
 
     async def _forwarded(self, request: web.Request, raw: bytes) -> dict[str, Any]:
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
-        url = f"{self.upstream}{request.rel_url}"
+        url = f"{self.upstream}/api/{request.match_info['method']}?{request.rel_url.query_string}"
         async with self._http.request(request.method, url, data=raw, headers=headers) as answer:
             found: dict[str, Any] = await answer.json()
         if "url" in found and found["url"].startswith("ws://"):
@@ -310,6 +311,7 @@ async def slack_server(folder: Path, *, http_mode: bool = False) -> AsyncIterato
             await server.until(lambda: _answers(http, f"http://127.0.0.1:{port}/_control/state"))
             app = web.Application()
             app.router.add_route("*", "/api/{method}", server.api)
+            app.router.add_route("*", "/{who}/api/{method}", server.api)
             app.router.add_get("/socket/{id}", server.socket)
             app.router.add_post("/event", server.event)
             runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.lease import Lease
+from bot.lease import Lease, Memory
 from bot.model import Address, Delivery, DeliveryState, Page, Series, SeriesState
 from bot.ports import LeaseLostError, StoreError
 from bot.ports.replicas import FEED, PAGE, REVIEW
@@ -145,7 +145,7 @@ async def test_series_are_reviewed_by_one_replica_each(replicas: Replicas) -> No
         for key in "abc":
             await work.save_series(series(key))
     async with ann.transaction() as work:
-        await work.claim(REVIEW, [one.key for one in await work.due_series(NOW, 2)])
+        await work.claim(REVIEW, [one.thread for one in await work.due_series(NOW, 2)])
         assert [one.key for one in await work.due_series(NOW, 9)] == ["a", "b", "c"]
     async with bob.transaction() as work:
         assert [one.key for one in await work.due_series(NOW, 9)] == ["c"]
@@ -226,6 +226,27 @@ async def test_a_lease_that_others_ended_is_lost(replicas: Replicas) -> None:
     await interrupted(other)
     async with asyncio.timeout(60):
         assert await lease.lost() == "it was renewed too late"
+
+
+async def test_a_process_that_begins_again_need_not_wait_for_its_former_self(
+    replicas: Replicas, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    killed = Memory(state)
+    store = await replicas.one("one")
+    name = await Lease(store, LONG, killed).begin()
+    async with store.transaction() as work:
+        await work.claim(FEED, ["kvm"])
+    neighbour = Memory(state)  # in the same folder while the first one lives
+    assert neighbour.former == ""
+    killed.close()
+    again = await replicas.one("two")
+    heir = Memory(state)
+    await Lease(again, LONG, heir).begin()
+    heir.close()
+    assert name not in await again.holdings()
+    async with again.transaction() as work:
+        assert await work.claim(FEED, ["kvm"]) == ("kvm",)
 
 
 async def test_two_replicas_cannot_have_one_name(replicas: Replicas) -> None:

@@ -40,7 +40,7 @@ def postgres() -> Iterator[str]:
         subprocess.run((*account, *words), check=True, cwd=folder, stdout=subprocess.DEVNULL)
 
     data, port = str(folder / "data"), _free_port()
-    options = f"-F -k {folder} -c listen_addresses=127.0.0.1 -p {port} -c max_connections=40"
+    options = f"-F -k {folder} -c listen_addresses=127.0.0.1 -p {port} -c max_connections=200"
     run(str(programs / "initdb"), "-D", data, "-U", _ACCOUNT, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
     run(str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -52,3 +53,11 @@ async def test_what_was_told_stays_told_and_can_be_edited(tmp_path: Path) -> Non
         assert card is not None
         assert card.slot == "card"
     await store.close()
+
+
+async def test_databases_are_brought_up_to_date_side_by_side(tmp_path: Path) -> None:
+    stores = [SqlStore(f"sqlite:///{tmp_path}/{number}.db") for number in range(4)]
+    await asyncio.gather(*(store.upgrade() for store in stores))
+    for store in stores:
+        await store.ping()
+        await store.close()
