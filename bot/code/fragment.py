@@ -12,9 +12,10 @@ from bot.model import Hunk, Image
 
 GAP = "lines that the diff does not show"
 _GAP_LINE = f"/* {GAP} */"
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|/\*(?:[^*]|\*(?!/))*+\*/|//.*+')
+# What is not closed goes to the end of the line, or its end would be looked for from each of its quotes.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"?+|\'(?:[^\'\\]|\\.)*+\'?+|/\*(?:[^*]|\*(?!/))*+\*/|//.*+')
 _DEFINITION = re.compile(r"(?!\w++\s*+:(?!:))[A-Za-z_]")  # a name in column 0 that is no label
-_NAME = re.compile(r"(\w++)\s*+\(")
+_NAME = re.compile(r"\b(\w++)\s*+\(")
 _UNTYPED = re.compile(r"[a-z_]\w*+\(")  # a definition whose type stands in the line above
 _AGGREGATE = re.compile(r"(?:typedef\s+|static\s+|const\s+)*+(?:struct|union|enum)\s++\w++\s*+\{?\s*+$")
 

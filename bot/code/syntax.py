@@ -19,7 +19,7 @@ _WORD = re.compile(rb"\w+")
 _ALIAS = re.compile(
     rb"^[ \t]*+#[ \t]*+define[ \t]++([a-z]\w*+)(?:\(\))?[ \t]++([a-z]\w*+)(?:\(\))?[ \t]*+$", re.MULTILINE
 )
-_DEFINER = re.compile(rb"[A-Z_][A-Z_0-9]*\w*[ \t]*\(\s*(\w+)")
+_DEFINER = re.compile(rb"[A-Z_]\w*+[ \t]*+\(\s*+(\w++)")
 
 
 @dataclass(frozen=True, slots=True)

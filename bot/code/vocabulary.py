@@ -274,8 +274,8 @@ DEFERS: dict[str, int] = {  # frees or calls back after a grace period; argument
 }
 
 # Forms of the above that a kernel of another age, or the patch itself, brings along.
-_WAIT_FORM = re.compile(r"_*(synchronize_(?P<s>s?)rcu|synchronize_net|synchronize_sched|\w+_synchronize_s?rcu)\w*")
-_DEFER_FORM = re.compile(r"_*(call_(?P<s>s?)rcu|kv?free_rcu|\w+_free_rcu)\w*")
+_WAIT_FORM = re.compile(r"_*+(synchronize_(?P<s>s?)rcu|synchronize_net|synchronize_sched|\w+_synchronize_s?rcu)\w*")
+_DEFER_FORM = re.compile(r"_*+(call_(?P<s>s?)rcu|kv?free_rcu|\w+_free_rcu)\w*")
 
 
 def wait_of(name: str) -> tuple[str, int | None] | None:

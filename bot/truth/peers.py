@@ -18,7 +18,9 @@ _RCU = re.compile(r"rcu", re.IGNORECASE)
 _WAITS = re.compile(r"synchronize_s?rcu|call_s?rcu|kv?free_rcu|rcu_barrier")
 _PLAIN = re.compile(r"\b(?:h?list_del(?:_init)?|h?list_add(?:_tail|_head)?|list_splice\w*|kv?free)\s*\(")
 _TAKEN_OUT = re.compile(r"\b(?:s?rcu_read_lock|synchronize_s?rcu|call_s?rcu|kv?free_rcu|\w+_rcu)\s*\(")
-_COMPLAINT = re.compile(r"(?P<path>[^:\s]+):(?P<line>\d{1,9}): (?:ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.*)")
+_COMPLAINT = re.compile(
+    r"^(?P<path>[^:\s]++):(?P<line>\d{1,9}): (?:ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.*)", re.MULTILINE
+)
 _REMARK = re.compile(r"^(?P<path>[^:\s]+):(?P<line>\d{1,9}):[\d-]+: (?P<text>.*)", re.MULTILINE)
 _NUMBER = re.compile(r"\d+")
 
