@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Write the beginning of something new.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(new, name="new")
+db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(db, name="db")
 objects = typer.Typer(help="What is known of KVM's objects.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(objects, name="objects")
 
@@ -275,6 +277,40 @@ def doctor(config: ConfigOption = None) -> None:
     from bot.cli import doctor as command
 
     raise typer.Exit(command.run(config))
+
+
+@db.command("upgrade")
+def db_upgrade(config: ConfigOption = None) -> None:
+    """Bring the schema of the database up to date, as the service does when it begins.  Make a backup first."""
+    from bot.cli import database as command
+    from bot.ports import StoreError
+    from config.settings import SettingsError, load
+
+    try:
+        command.upgrade(load(config).store_url)
+    except (SettingsError, StoreError) as fault:
+        fail(str(fault))
+
+
+@app.command()
+def migrate_store(
+    source: Annotated[
+        str, typer.Argument(help="Such as sqlite:///state/gracewatch.db; no service may be at work in it.")
+    ],
+    target: Annotated[
+        str, typer.Argument(help="Such as postgresql://host/name, empty; left out: the store of the settings.")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Copy all that one database holds into another: all of it or nothing.  Interrupted, it can be begun again."""
+    from bot.cli import database as command
+    from bot.ports import StoreError
+    from config.settings import SettingsError, load
+
+    try:
+        command.move(source, target or load(config).store_url)
+    except (SettingsError, StoreError) as fault:
+        fail(str(fault))
 
 
 @objects.command("verify")

@@ -330,8 +330,11 @@ class Store(Protocol):
         """Let go of a database that does not answer: what waits for it raises StoreError now, and nothing is saved."""
         ...
 
-    async def upgrade(self) -> None:
-        """Bring the schema to the newest version.  Raises StoreError."""
+    async def upgrade(self) -> tuple[str, str]:
+        """Bring the schema to the newest version; the versions before ("" of an empty database) and after.
+
+        Raises StoreError.
+        """
         ...
 
     async def ping(self) -> None:

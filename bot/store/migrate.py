@@ -38,17 +38,21 @@ def current(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
-def upgrade(connection: Connection, name: str) -> None:
-    """Run what is missing, in the caller's transaction.  Raises StoreError when the schema is newer than we are."""
+def upgrade(connection: Connection, name: str) -> tuple[str, str]:
+    """Run what is missing, in the caller's transaction; the versions before and after.
+
+    Raises StoreError when the schema is newer than we are.
+    """
     version = current(connection)
     if version == newest():
-        return
+        return version, version
     known = {script.revision for script in scripts().walk_revisions()}
     if version and version not in known:
         raise StoreError(f"{name}: {NEWER}")
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    return version, newest()
 
 
 def check(connection: Connection, name: str) -> None:

@@ -61,7 +61,7 @@ class SqlStore:
         async with self._turn:
             self._working = asyncio.current_task()
             try:
-                async with self._begun(WRITING) as connection:
+                async with self.connected(WRITING) as connection:
                     await self._check_alive(connection)
                     transaction = SqlTransaction(connection, self.replica)
                     yield transaction
@@ -69,19 +69,19 @@ class SqlStore:
             finally:
                 self._working = None
 
-    async def upgrade(self) -> None:
+    async def upgrade(self) -> tuple[str, str]:
         make_folder(self._url)
         # Alembic knows one upgrade at a time in a process.
         turn = _UPGRADES.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-        async with turn, self._begun(WRITING) as connection:
-            await completed(connection.run_sync(migrate.upgrade, self.name))
+        async with turn, self.connected(WRITING) as connection:
+            return await completed(connection.run_sync(migrate.upgrade, self.name))
 
     async def ping(self) -> None:
-        async with self._begun(READING) as connection:  # the health check waits for no writer
+        async with self.connected(READING) as connection:  # the health check waits for no writer
             await completed(connection.run_sync(migrate.check, self.name))
 
     async def join(self, name: str, former: str = "") -> None:
-        async with self._turn, self._begun(WRITING) as connection:
+        async with self._turn, self.connected(WRITING) as connection:
             transaction = SqlTransaction(connection, name)
             await transaction.execute(schema.replicas.delete().where(schema.replicas.c.name == former))
             until = await transaction.clock() + self._lease
@@ -91,7 +91,7 @@ class SqlStore:
     async def renew(self) -> None:
         # A file has one writer whatever we do, and the wait here is fair; on a server it would be for what is stuck.
         turn = self._turn if self._url.get_backend_name() == "sqlite" else contextlib.nullcontext()
-        async with turn, self._begun(BRIEF) as connection:
+        async with turn, self.connected(BRIEF) as connection:
             transaction = SqlTransaction(connection, self.replica)
             table = schema.replicas
             mine = table.update().where(table.c.name == self.replica)
@@ -100,13 +100,13 @@ class SqlStore:
                 raise self._lost()
 
     async def leave(self) -> None:
-        async with self._turn, self._begun(WRITING) as connection:
+        async with self._turn, self.connected(WRITING) as connection:
             table = schema.replicas
             transaction = SqlTransaction(connection, self.replica)
             await transaction.execute(table.delete().where(table.c.name == self.replica))
 
     async def holdings(self) -> Holdings:
-        async with self._begun(READING) as connection:
+        async with self.connected(READING) as connection:
             return await SqlTransaction(connection).holdings()
 
     def abandon(self) -> None:
@@ -135,7 +135,7 @@ class SqlStore:
         self._connected.add(connection.driver_connection)
 
     @contextlib.asynccontextmanager
-    async def _begun(self, manner: str) -> AsyncIterator[AsyncConnection]:
+    async def connected(self, manner: str) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction; what the database says against it is raised as StoreError."""
         if self._closed:
             raise StoreError(f"{self.name}: it is closed")
