@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import os
 import sys
@@ -50,20 +49,17 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Watch the feeds and tell the chats, until Ctrl-C.  With no settings, the example series is watched."""
-    from bot import logs
-    from bot.app import App
+    """Watch the feeds and tell the chats, until Ctrl-C.  With no settings, the example series is watched.
+
+    SIGHUP has the settings read anew.
+    """
+    from bot.cli import service
     from bot.health import HealthError
     from bot.ports import StoreError, TreeError
-    from config.settings import SettingsError, load
-
-    async def work() -> None:
-        await App(settings).run()
+    from config.settings import SettingsError
 
     try:
-        settings = load(config)
-        logs.set_up(settings.log.level, settings.log.format)
-        asyncio.run(work())
+        service.run(config)
     except (SettingsError, StoreError, TreeError, HealthError) as fault:
         fail(str(fault))
 

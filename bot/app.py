@@ -6,7 +6,6 @@ A new kind of feed or tree is a line in bot/feeds/detect.py or bot/trees/detect.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -166,12 +165,8 @@ class App:
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until ``stop``, SIGINT or SIGTERM.  Raises StoreError or HealthError when it cannot start."""
-        loop = asyncio.get_running_loop()
+        """Work until ``stop``.  Raises StoreError or HealthError when it cannot start."""
         async with AsyncExitStack() as stack:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, self.stop)
-                stack.callback(loop.remove_signal_handler, number)
             stack.push_async_callback(self.store.close)
             stack.callback(self.review.close)
             await self.store.upgrade()
