@@ -171,10 +171,10 @@ class Health:
     async def _held(self) -> dict[str, Sequence[str]]:
         """What this replica holds, by kind; nothing when the store cannot say."""
         try:
-            holdings = await asyncio.wait_for(self._store.holdings(), PATIENCE)
+            async with asyncio.timeout(PATIENCE), self._store.reading() as work:
+                return dict((await work.holdings()).get(self._store.replica, {}))
         except (StoreError, TimeoutError):
             return {}
-        return dict(holdings.get(self._store.replica, {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         try:
@@ -186,7 +186,7 @@ class Health:
         return web.Response(body=encode(self._figures.registry), headers={"Content-Type": content_type})
 
     async def _count_stored(self) -> None:
-        async with self._store.transaction() as work:
+        async with self._store.reading() as work:
             counts = await work.counts()
         for kind, amount in counts.items():
             self._figures.gauge("stored", amount, kind=kind)

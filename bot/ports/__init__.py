@@ -23,7 +23,7 @@ from bot.model import (
     Wanted,
 )
 from bot.ports.outbox import Outbox
-from bot.ports.replicas import Holdings, Replicas
+from bot.ports.replicas import Replicas
 from bot.ports.triage import Decisions
 
 
@@ -322,12 +322,12 @@ class Store(Protocol):
         """Set free at once what this replica holds.  Raises StoreError."""
         ...
 
-    async def holdings(self) -> Holdings:
-        """What each replica holds just now.  Waits for no transaction.  Raises StoreError."""
-        ...
-
     def abandon(self) -> None:
         """Let go of a database that does not answer: what waits for it raises StoreError now, and nothing is saved."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+        """What is saved just now, to look at only: it waits for no transaction, and none waits for it."""
         ...
 
     async def upgrade(self) -> tuple[str, str]:

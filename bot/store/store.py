@@ -13,7 +13,6 @@ from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ports import LeaseLostError, StoreError
-from bot.ports.replicas import Holdings
 from bot.store import migrate, schema
 from bot.store.completion import completed
 from bot.store.engine import (
@@ -69,6 +68,11 @@ class SqlStore:
             finally:
                 self._working = None
 
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqlTransaction]:
+        async with self.connected(READING) as connection:
+            yield SqlTransaction(connection)
+
     async def upgrade(self) -> tuple[str, str]:
         make_folder(self._url)
         # Alembic knows one upgrade at a time in a process.
@@ -104,10 +108,6 @@ class SqlStore:
             table = schema.replicas
             transaction = SqlTransaction(connection, self.replica)
             await transaction.execute(table.delete().where(table.c.name == self.replica))
-
-    async def holdings(self) -> Holdings:
-        async with self.connected(READING) as connection:
-            return await SqlTransaction(connection).holdings()
 
     def abandon(self) -> None:
         for connection in tuple(self._connected):

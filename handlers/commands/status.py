@@ -16,8 +16,8 @@ _BRIEFLY = {REVIEW: "under review", PAGE: "being sent"}
 async def answer(ask: Ask, doors: Doors) -> Reply:
     if ask.words:
         raise UnclearError("`status` takes no words.")
-    holdings = await doors.store.holdings()
-    async with doors.store.transaction() as transaction:
+    async with doors.store.reading() as transaction:
+        holdings = await transaction.holdings()
         counts = await transaction.counts()
         by_rule = await transaction.findings_by_rule()
         feeds = await transaction.feed_states()

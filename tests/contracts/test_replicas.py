@@ -14,7 +14,7 @@ import pytest
 from bot.lease import Lease, Memory
 from bot.model import Address, Delivery, DeliveryState, Page, Series, SeriesState
 from bot.ports import LeaseLostError, StoreError
-from bot.ports.replicas import FEED, PAGE, REVIEW
+from bot.ports.replicas import FEED, PAGE, REVIEW, Holdings
 from bot.store import SqlStore
 from handlers.delivery_due import interrupted
 from handlers.feed_shared import ours_to_read
@@ -65,6 +65,11 @@ async def replicas(url: str) -> AsyncIterator[Replicas]:
     await made.close()
 
 
+async def holdings(store: SqlStore) -> Holdings:
+    async with store.reading() as work:
+        return await work.holdings()
+
+
 def series(key: str) -> Series:
     return Series(key, key, 1, key, Address("Ann", "ann@example.org"), 1, SeriesState.SETTLED, NOW)
 
@@ -80,7 +85,7 @@ async def test_what_one_replica_holds_no_other_can_have(replicas: Replicas) -> N
     async with ann.transaction() as work:
         assert await work.claim(FEED, ["kvm", "rcu", "mm"]) == ("kvm", "rcu", "mm")
         await work.let_go(FEED)
-    assert await bob.holdings() == {"ann": {}, "bob": {REVIEW: ("rcu",)}}
+    assert await holdings(bob) == {"ann": {}, "bob": {REVIEW: ("rcu",)}}
 
 
 async def test_what_a_dead_replica_held_is_free_and_a_living_one_keeps_its_own(replicas: Replicas) -> None:
@@ -92,7 +97,7 @@ async def test_what_a_dead_replica_held_is_free_and_a_living_one_keeps_its_own(r
         assert await work.bury() == ("dead",)
         assert await work.bury() == ()
         assert await work.claim(FEED, ["kvm"]) == ("kvm",)
-    assert await living.holdings() == {"living": {FEED: ("kvm", "rcu")}}
+    assert await holdings(living) == {"living": {FEED: ("kvm", "rcu")}}
 
 
 async def test_who_was_taken_for_dead_saves_nothing_more(replicas: Replicas) -> None:
@@ -161,7 +166,7 @@ async def test_a_page_is_looked_up_only_when_its_sender_is_dead(replicas: Replic
         await work.queue(page)
         await work.save_delivery(replace(page, state=DeliveryState.SENDING))
     assert await interrupted(other) == 0
-    assert (await other.holdings())["sender"] == {PAGE: ("k",)}
+    assert (await holdings(other))["sender"] == {PAGE: ("k",)}
     await sender.leave()
     assert await interrupted(other) == 1
     async with other.transaction() as work:
@@ -176,7 +181,7 @@ async def test_a_page_that_left_is_held_no_more(replicas: Replicas) -> None:
         await work.queue(page)
         await work.save_delivery(replace(page, state=DeliveryState.SENDING))
         await work.save_delivery(replace(page, state=DeliveryState.SENT, remote_id="1"))
-    assert await sender.holdings() == {"sender": {}}
+    assert await holdings(sender) == {"sender": {}}
 
 
 async def test_how_fast_a_channel_was_spoken_in_is_known_to_all(replicas: Replicas) -> None:
@@ -208,15 +213,15 @@ async def test_a_lease_that_is_renewed_outlives_its_length(replicas: Replicas) -
     name = await lease.begin()
     renewing = asyncio.ensure_future(lease.lost())
     async with asyncio.timeout(60):
-        while "first" in await other.holdings():  # nobody renews that one
+        while "first" in await holdings(other):  # nobody renews that one
             await interrupted(other)
             await asyncio.sleep(0.1)
     await interrupted(other)
-    assert name in await other.holdings()
+    assert name in await holdings(other)
     renewing.cancel()
     await asyncio.gather(renewing, return_exceptions=True)
     await lease.end()
-    assert set(await other.holdings()) == {"other"}
+    assert set(await holdings(other)) == {"other"}
 
 
 async def test_a_lease_that_others_ended_is_lost(replicas: Replicas) -> None:
@@ -244,7 +249,7 @@ async def test_a_process_that_begins_again_need_not_wait_for_its_former_self(
     heir = Memory(state)
     await Lease(again, LONG, heir).begin()
     heir.close()
-    assert name not in await again.holdings()
+    assert name not in await holdings(again)
     async with again.transaction() as work:
         assert await work.claim(FEED, ["kvm"]) == ("kvm",)
 
@@ -253,3 +258,14 @@ async def test_two_replicas_cannot_have_one_name(replicas: Replicas) -> None:
     await replicas.one("ann")
     with pytest.raises(StoreError):
         await replicas.one("ann")
+
+
+async def test_who_only_looks_waits_for_no_transaction_and_sees_what_is_saved(replicas: Replicas) -> None:
+    ann, bob = await replicas.one("ann"), await replicas.one("bob")
+    async with ann.transaction() as work:
+        await work.set_cursor("kvm", "1")
+    async with ann.transaction() as work:
+        await work.set_cursor("kvm", "2")
+        await work.counts()
+        async with bob.reading() as seen:
+            assert await seen.cursor("kvm") == "1"
