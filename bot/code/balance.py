@@ -15,10 +15,9 @@ _FAILURE = re.compile(r"-E[A-Z]\w*|-1|NULL|false|ERR_(?:PTR|CAST)\(.*|-\w*err\w*
 def sections_entered(function: Function) -> dict[Lock, int]:
     """The read-side sections that the function enters, with the step that does so first."""
     found: dict[Lock, int] = {}
-    for number, step in enumerate(function.flow.steps):
-        taken = lock_of(step)
-        if taken and taken[1].takes and taken[0].kind in READ_SIDE and step.name != "guard":
-            found.setdefault(taken[0], number)
+    for number, lock, call in function.locks:
+        if call.takes and lock.kind in READ_SIDE and function.flow.steps[number].name != "guard":
+            found.setdefault(lock, number)
     return found
 
 

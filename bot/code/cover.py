@@ -8,7 +8,6 @@ from bot.code.facts import Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import WorldFacts
 from bot.code.reads import is_read
-from bot.code.sections import lock_of
 from bot.code.spelling import tight
 from bot.code.vocabulary import READ_SIDE, WALKS
 
@@ -31,8 +30,11 @@ def was_surplus(before: Function, after: Function) -> bool:
     """Whether locks went without their unlocks: then there was one too many."""
 
     def calls(function: Function, *, takes: bool) -> int:
-        found = (lock_of(step) for step in function.flow.steps if not step.name.startswith("guard"))
-        return sum(lock is not None and lock[0].kind in READ_SIDE and lock[1].takes is takes for lock in found)
+        steps = function.flow.steps
+        return sum(
+            lock.kind in READ_SIDE and call.takes is takes and not steps[number].name.startswith("guard")
+            for number, lock, call in function.locks
+        )
 
     fewer = calls(before, takes=True) - calls(after, takes=True)
     return fewer > 0 and calls(before, takes=False) <= calls(after, takes=False)
@@ -49,11 +51,15 @@ def moved(code: WorldFacts, before: WorldFacts) -> bool:
 
 def uncovered(before: Function, after: Function, *, elsewhere: bool) -> tuple[int, float] | None:
     """The step that lost its section, with the confidence; what RCU is asked for by name comes first."""
-    steps = [(number, _place(step)) for number, step in enumerate(before.flow.steps)]
-    covered = {place for number, place in steps if before.held[number].always(READ_SIDE)}
-    covered -= {place for number, place in steps if not _protected(before, number)}
+    steps, held = before.flow.steps, before.held
+    covered = {_place(step) for number, step in enumerate(steps) if held[number].always(READ_SIDE)}
+    if covered:
+        covered -= {_place(step) for number, step in enumerate(steps) if not _protected(before, number)}
     # Where the lock is out of sight, it is the unlock that moves.
-    perhaps = {place for number, place in steps if before.flow.has_gap and before.held[number].states == {()}}
+    hidden = before.flow.has_gap and after.locks
+    perhaps = {_place(step) for number, step in enumerate(steps) if hidden and held[number].states == {()}}
+    if not covered and not perhaps:
+        return None
     vanished = bool(before.sections) and not after.sections and before.signature == after.signature
     loaded = _loaded(before)
     best: tuple[int, float] | None = None

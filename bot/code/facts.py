@@ -13,8 +13,9 @@ from bot.code import vocabulary as words
 from bot.code.flow import Flow, Step, StepKind
 from bot.code.outline import pieces_of
 from bot.code.pieces import Definition
-from bot.code.sections import Held
+from bot.code.sections import Held, Lock
 from bot.code.structs import NOWHERE, UNKNOWN, Key, Structs, object_of
+from bot.code.vocabulary import LockCall
 from bot.model import Evidence, Image, Role
 
 _TYPEOF = re.compile(r"(?:__)?+typeof(?:__)?+\(\*?+(\w++)\)")
@@ -74,6 +75,11 @@ class Function:
     @property
     def held(self) -> tuple[Held, ...]:
         return self.definition.held
+
+    @property
+    def locks(self) -> tuple[tuple[int, Lock, LockCall], ...]:
+        """The steps that take or drop something, with what they do."""
+        return self.definition.locks
 
     @property
     def sections(self) -> int:

@@ -42,11 +42,12 @@ def shown(sections: Mapping[int, str], lines: Sparse, path: str) -> Image:
 
 def _runs(lines: Sparse) -> list[range]:
     runs: list[range] = []
-    for number in sorted(lines):
-        if runs and runs[-1].stop == number:
-            runs[-1] = range(runs[-1].start, number + 1)
-        else:
-            runs.append(range(number, number + 1))
+    numbers = sorted(lines)
+    start = 0
+    for place, number in enumerate(numbers, start=1):
+        if place == len(numbers) or numbers[place] != number + 1:
+            runs.append(range(numbers[start], number + 1))
+            start = place
     return runs
 
 
@@ -94,9 +95,8 @@ class _Drawer:
         header = _header(section) if lines[0].rstrip() == "{" and not self.open else ""
         if header:
             self._invent(header)
-        for number, line in zip(numbers, lines, strict=True):
-            self.text.append(line)
-            self.numbers.append(number)
+        self.text += lines
+        self.numbers += numbers
         self._follow((header, *lines) if header else lines)
         if self.open and self.depth and (rest := _unfinished(lines)):
             self._invent(rest)

@@ -17,9 +17,10 @@ from bot.code.lowering import flow_of
 from bot.code.masking import MaskedText
 from bot.code.prepass import pieces, prepared
 from bot.code.remembered import Remembered
-from bot.code.sections import Held, held_at, lock_of
+from bot.code.sections import Held, Lock, held_at, locks_in
 from bot.code.spelling import split_arguments, tight
 from bot.code.syntax import Node, Source, aliases_in, encoded, functions
+from bot.code.vocabulary import LockCall
 
 _IDENTIFIER = re.compile(r"\w+$")
 _WORD = re.compile(r"\w+")
@@ -90,10 +91,14 @@ class Definition:
         return held_at(self.flow)
 
     @cached_property
+    def locks(self) -> tuple[tuple[int, Lock, LockCall], ...]:
+        """The steps that take or drop something, with what they do."""
+        return locks_in(self.flow)
+
+    @cached_property
     def sections(self) -> int:
         """How many times the function enters a read-side section by a call of its own."""
-        found = (lock_of(step) for step in self.flow.steps if step.kind is StepKind.CALL)
-        return sum(lock is not None and lock[1].takes and lock[0].kind in words.READ_SIDE for lock in found)
+        return sum(call.takes and lock.kind in words.READ_SIDE for _, lock, call in self.locks)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:

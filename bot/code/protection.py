@@ -226,11 +226,11 @@ class WorldFacts:
 
     def telling(self, function: Function) -> bool:
         """Whether a function holds any word that a rule could ask about: of RCU, of lists, of what needs a section."""
-        return function.telling or not function.words.isdisjoint(self._rcu_members | self.known.contracts.keys())
+        return function.telling or not function.words.isdisjoint(self._telling)
 
     @cached_property
-    def _rcu_members(self) -> frozenset[str]:
-        return frozenset(field.member for field in self.structs.rcu_fields())
+    def _telling(self) -> frozenset[str]:
+        return frozenset(field.member for field in self.structs.rcu_fields()) | self.known.contracts.keys()
 
     @cached_property
     def all_facts(self) -> tuple[Fact, ...]:

@@ -26,12 +26,13 @@ def is_read(step: Step) -> bool:
 def loads(function: Function) -> Iterator[tuple[int, str]]:
     """The steps that look a pointer up inside a section of the function's own, with the variable that takes it."""
     for number, step in enumerate(function.flow.steps):
-        held = function.held[number].always(READ_SIDE)
-        if not held:
+        looks = step.kind is StepKind.CALL and (step.name in LOOKUPS or step.name in READS)
+        walks = step.kind is StepKind.WALK and step.name in WALKS and WALKS[step.name].rcu
+        if not (looks or walks) or not function.held[number].always(READ_SIDE):
             continue
-        if step.kind is StepKind.CALL and step.target.isidentifier() and (step.name in LOOKUPS or step.name in READS):
+        if looks and step.target.isidentifier():
             yield number, step.target
-        elif step.kind is StepKind.WALK and step.name in WALKS and WALKS[step.name].rcu:
+        elif walks:
             cursor = WALKS[step.name].cursor
             if cursor is not None and len(step.args) > cursor and step.args[cursor].isidentifier():
                 yield number, step.args[cursor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heappop, heappush
 
 from bot.code.flow import Flow, Step, StepKind
@@ -41,9 +42,7 @@ class Held:
 
     def always(self, kinds: Iterable[str]) -> tuple[Lock, ...]:
         """The locks of these kinds that every path holds."""
-        wanted = frozenset(kinds)
-        sets = [{lock for lock, count in state if count > 0 and lock.kind in wanted} for state in self.states]
-        return tuple(sorted(set.intersection(*sets))) if sets else ()
+        return _always(self.states, frozenset(kinds))
 
     def ever(self, kinds: Iterable[str]) -> tuple[Lock, ...]:
         """The locks of these kinds that some path holds."""
@@ -59,6 +58,12 @@ class Held:
         return bool(self.always(ATOMIC))
 
 
+@lru_cache(maxsize=4096)  # steps of a stretch share their states, and every rule asks
+def _always(states: frozenset[State], kinds: frozenset[str]) -> tuple[Lock, ...]:
+    sets = [{lock for lock, count in state if count > 0 and lock.kind in kinds} for state in states]
+    return tuple(sorted(set.intersection(*sets))) if sets else ()
+
+
 def lock_of(step: Step) -> tuple[Lock, LockCall] | None:
     """What a call step takes or drops, None for any other step and for a trylock."""
     if step.kind is not StepKind.CALL:
@@ -72,6 +77,11 @@ def lock_of(step: Step) -> tuple[Lock, LockCall] | None:
     if call is None or call.tries:
         return None
     return Lock(call.kind, _object(step, call)), call
+
+
+def locks_in(flow: Flow) -> tuple[tuple[int, Lock, LockCall], ...]:
+    """The steps that take or drop something, with what they do."""
+    return tuple((n, *found) for n, step in enumerate(flow.steps) if (found := lock_of(step)) is not None)
 
 
 def _object(step: Step, call: LockCall) -> str:

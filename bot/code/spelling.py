@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 
-_BLANKS = re.compile(r"\s+")
 _IDLE_BLANKS = re.compile(r" ?(->|[.,()\[\]&*]) ?")
 
 
 def flat(text: str) -> str:
     """Source text on one line."""
-    return _BLANKS.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def tight(text: str) -> str:
     """An expression without blanks that carry no meaning, so that two spellings compare equal."""
-    return _IDLE_BLANKS.sub(r"\1", flat(text))
+    return "".join(_IDLE_BLANKS.split(flat(text)))  # what the group holds is kept
 
 
 def split_arguments(text: str) -> list[str]:

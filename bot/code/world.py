@@ -253,8 +253,8 @@ class _Moves:
     def __init__(self, hunks: Sequence[Hunk]) -> None:
         self.after: dict[int, int] = {}  # lines in hunks; a removed one is where its successor is
         self.before: dict[int, int] = {}  # 0 for an added one
-        self._old_ends: list[tuple[int, int]] = [(0, 0)]  # (line from which on, shift)
-        self._new_ends: list[tuple[int, int]] = [(0, 0)]
+        self._old_ends, self._old_shifts = [0], [0]  # lines from which on, and by how many they are shifted
+        self._new_ends, self._new_shifts = [0], [0]
         for hunk in hunks:
             # A hunk without lines on one side counts from the line above.
             old, new = hunk.old_start + (not hunk.old_count), hunk.new_start + (not hunk.new_count)
@@ -267,20 +267,22 @@ class _Moves:
                         self.before[new] = old
                 old += line[0] != "+"
                 new += line[0] != "-"
-            self._old_ends.append((old, new - old))
-            self._new_ends.append((new, old - new))
+            self._old_ends.append(old)
+            self._old_shifts.append(new - old)
+            self._new_ends.append(new)
+            self._new_shifts.append(old - new)
 
     def new(self, number: int) -> int:
         found = self.after.get(number)
-        return found if found is not None else max(number + _shift(self._old_ends, number), 1)
+        if found is not None:
+            return found
+        return max(number + self._old_shifts[bisect_right(self._old_ends, number) - 1], 1)
 
     def old(self, number: int) -> int:
         found = self.before.get(number)
-        return found if found is not None else max(number + _shift(self._new_ends, number), 1)
-
-
-def _shift(ends: list[tuple[int, int]], number: int) -> int:
-    return ends[bisect_right(ends, number, key=lambda end: end[0]) - 1][1]
+        if found is not None:
+            return found
+        return max(number + self._new_shifts[bisect_right(self._new_ends, number) - 1], 1)
 
 
 def _moved_on(sparse: Sparse, moves: _Moves, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:

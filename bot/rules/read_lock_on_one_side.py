@@ -131,8 +131,8 @@ def _calls(function: Function, kind: str, *, takes: bool) -> list[int]:
     """The steps that take, or drop, a section of a kind; guards see to themselves."""
     return [
         number
-        for number, step in enumerate(function.flow.steps)
-        if (found := lock_of(step)) and found[0].kind == kind and found[1].takes is takes and "guard" not in step.name
+        for number, lock, call in function.locks
+        if lock.kind == kind and call.takes is takes and "guard" not in function.flow.steps[number].name
     ]
 
 

@@ -151,7 +151,8 @@ def _held_over_waits(code: Code) -> _Updaters:
     """The locks that the world holds over a wait for an SRCU domain."""
     found: dict[Key, tuple[Domain, Evidence]] = {}
     for function in code.facts.functions:
-        if not any(word.startswith("synchronize_srcu") for word in function.words):
+        waits = "synchronize_srcu" in function.text
+        if not waits or not any(word.startswith("synchronize_srcu") for word in function.words):
             continue
         for number, step in enumerate(function.flow.steps):
             domain = waited_for(code.facts, function, step)
