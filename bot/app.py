@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
 from bot.lease import Lease, Memory
 from bot.model import Ask, Brought, Page, Reply
-from bot.ports import Chat, ChatError, FeedError, StoreError
+from bot.ports import Chat, ChatError, FeedError, StoreAwayError, StoreError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
 from bot.reviewer import Reviewer
@@ -229,6 +229,9 @@ class App:
         def going_on() -> bool:
             return not self._stop.is_set()
 
+        def every(interval: timedelta, name: str, job: Callable[[], Awaitable[None]]) -> None:
+            clock.every(interval, name, lambda: self._put_off(name, job))
+
         async def settled() -> None:
             await series_settled(self.store, clock, self.review, self.policy, self.figures, going_on)
 
@@ -248,15 +251,28 @@ class App:
             async def poll() -> None:
                 await self._poll(feed, clock)
 
-            clock.every(self.settings.mail.poll, f"poll {feed.name}", poll)
+            every(self.settings.mail.poll, f"poll {feed.name}", poll)
 
-        clock.every(self.settings.store.lease / 3, "replicas", bury)
+        every(self.settings.store.lease / 3, "replicas", bury)
         for feed in self.settings.feeds:
             poller(feed)
-        clock.every(_LOOK, "review", settled)
-        clock.every(_LOOK, "stirred", stirred)
-        clock.every(_MINUTE, "digest", digest)
-        clock.every(_LOOK, "deliver", deliver)
+        every(_LOOK, "review", settled)
+        every(_LOOK, "stirred", stirred)
+        every(_MINUTE, "digest", digest)
+        every(_LOOK, "deliver", deliver)
+
+    async def _put_off(self, name: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job.  While nothing can be saved it has no effect: that is told once, and it comes round again."""
+        part = f"job {name}"
+        try:
+            await job()
+        except StoreAwayError as fault:
+            self.figures.count("jobs_failed", job=name)
+            if self.health.note(part, str(fault)):
+                LOG.warning("job put off", job=name, reason=str(fault), cure="nothing is lost; it is tried again")
+        else:
+            if self.health.note(part, ""):
+                LOG.info("job goes on", job=name)
 
     async def _poll(self, setting: Feed, clock: WallClock) -> None:
         """Take a feed's new mail.  What is wrong with it is told to health and log, and holds up no other feed."""

@@ -116,9 +116,10 @@ class Health:
         self._noted: dict[str, str] = {}
         self._runner: web.AppRunner | None = None
 
-    def note(self, part: str, problem: str) -> None:
-        """Say how a part does: "feed kvm" and why its last poll failed, or "" when it went well."""
-        self._noted[part] = problem
+    def note(self, part: str, problem: str) -> bool:
+        """Say how a part does: "feed kvm" and why its last poll failed, or ""; whether that is new."""
+        former, self._noted[part] = self._noted.get(part, ""), problem
+        return former != problem
 
     async def start(self, host: str, port: int) -> str:
         """Listen, and return the address; with port 0 the system chooses one.  Raises HealthError."""

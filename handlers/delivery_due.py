@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.model import Delivery, DeliveryState
-from bot.ports import Cause, Chat, ChatError, Clock, Meter, Store
+from bot.ports import Cause, Chat, ChatError, Clock, Meter, Store, StoreAwayError
+from bot.ports.replicas import PAGE
 from handlers.pace import Pace
 
 LOG = structlog.get_logger("outbox")
@@ -48,15 +49,22 @@ async def delivery_due(
 ) -> int:
     """Send all that may go now, channels side by side, and return how many pages left.
 
-    What a channel's pace holds back is due at the next call.
+    What a channel's pace holds back is due at the next call.  Never to be called twice at the same time: pages that
+    this replica still holds when it begins are left over from a time when nothing could be saved.
     """
     sent = 0
+    async with store.transaction() as transaction:
+        await transaction.let_go(PAGE)
     while going_on():
         due = await _taken(store, clock.now(), chats)
         if not due:
             break
-        states = await asyncio.gather(*(_send(delivery, store, clock, chats, meter) for delivery in due))
-        sent += sum(state is DeliveryState.SENT for state in states)
+        sending = (_send(delivery, store, clock, chats, meter) for delivery in due)
+        states = await asyncio.gather(*sending, return_exceptions=True)  # none may be under way when this returns
+        for fault in states:
+            if isinstance(fault, BaseException):
+                raise fault
+        sent += states.count(DeliveryState.SENT)
     return sent
 
 
@@ -89,6 +97,8 @@ async def _send(
         meter.count("refused", chat=delivery.chat, why=fault.cause.value)
         LOG.warning("page not taken", chat=delivery.chat, channel=delivery.channel, reason=str(fault))
         after = _failed(delivery, clock, str(fault), fault.retry_after, final=fault.final)
+    except StoreAwayError:
+        raise
     except Exception as fault:  # noqa: BLE001  one page must not stop the outbox; the reason is kept with it
         reason = f"{type(fault).__name__}: {fault}"
         after = _failed(delivery, clock, reason, None, final=delivery.attempts + 1 >= _MOST_FAULTS)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bot.model import RawMail, Unreadable
-from bot.ports import Clock, Feed, FeedError, Store
+from bot.ports import Clock, Feed, FeedError, Store, StoreAwayError
 from handlers.mail_arrived import Arrival, Letter, mail_arrived, opened
 
 BATCH_MAILS = 200
@@ -103,6 +103,8 @@ async def _taken(
     """Save a batch of mail: all of it in one transaction with the cursor, so that a crash repeats or loses nothing."""
     try:
         return await _saved(feed, letters, batch, store, clock, patience)
+    except StoreAwayError:
+        raise
     except Exception as fault:  # noqa: BLE001  raised again below when it is the store's
         if len(batch) == 1:
             return await _set_aside(feed, batch[0], fault, store)

@@ -169,7 +169,11 @@ class StoreError(Exception):
     """The store could not be opened or used; the message names it, says why and the cure."""
 
 
-class LeaseLostError(StoreError):
+class StoreAwayError(StoreError):
+    """Nothing can be saved just now, whatever it is: the disk is full, or the database is away."""
+
+
+class LeaseLostError(StoreAwayError):
     """This replica was away for longer than its lease: what it held may be another's, and it may save nothing more."""
 
 

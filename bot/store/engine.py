@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from bot.ports import StoreError
+from bot.ports import StoreAwayError, StoreError
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 BUSY_MS = 30_000  # how long another process may hold the file: a batch of mail takes less than one second
 _AGAIN_MS = 50
+_OF_THE_INPUT = {"22", "23", "42", "54"}  # classes of SQLSTATE: data, constraints, syntax, limits of a statement
+_OF_SERVICE = (OperationalError, InternalError)
 CONNECTING_SECONDS = 10.0
 _TURN = 0x6772616365  # any number that all replicas agree on
 # What a transaction is for.  One that is brief writes one row and waits for no turn where the database can do without.
@@ -184,4 +193,12 @@ def explained(name: str) -> Iterator[None]:
     except SQLAlchemyError as fault:
         said = str(getattr(fault, "orig", None) or fault).splitlines()[0]
         cure = next((cure for sign, cure in _CURES if sign in said), "see the log of the database")
-        raise StoreError(f"{name}: {said}; {cure}") from fault
+        raise (StoreAwayError if _away(fault) else StoreError)(f"{name}: {said}; {cure}") from fault
+
+
+def _away(fault: SQLAlchemyError) -> bool:
+    """Whether the database refuses everything just now, and not what it was given."""
+    if not isinstance(fault, DBAPIError):
+        return False
+    state = str(getattr(fault.orig, "sqlstate", None) or "")
+    return state[:2] not in _OF_THE_INPUT if state else fault.connection_invalidated or isinstance(fault, _OF_SERVICE)

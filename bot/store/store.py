@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ports import LeaseLostError, StoreError
+from bot.ports import LeaseLostError, StoreAwayError, StoreError
 from bot.store import migrate, schema
 from bot.store.completion import completed
 from bot.store.engine import (
@@ -154,7 +154,7 @@ async def _begin(connection: AsyncConnection, name: str, manner: str) -> None:
     try:
         await connection.start()
     except OSError as fault:  # a database on the network; later on an OSError is the caller's own
-        raise StoreError(f"{name}: {fault}; check that it runs and that store.url is right") from fault
+        raise StoreAwayError(f"{name}: {fault}; check that it runs and that store.url is right") from fault
     await connection.execution_options(manner=manner)
     await connection.begin()
 

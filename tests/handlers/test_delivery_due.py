@@ -50,6 +50,19 @@ async def test_a_crash_between_the_post_and_its_note_is_looked_up_and_not_repeat
         assert it.chat.said.count("v1: 1 new") == 1
 
 
+async def test_a_page_whose_fate_could_not_be_saved_is_taken_up_without_a_restart(tmp_path: Path) -> None:
+    async with outbox(tmp_path) as it:
+        await it.store.join("alive")
+        await it.queue(card())
+        async with it.store.transaction() as transaction:
+            await transaction.save_delivery(replace(card(), state=DeliveryState.SENDING))
+        assert await interrupted(it.store) == 0  # a living replica sends it, for all that is known
+        assert await it.deliver() == 0
+        assert await interrupted(it.store) == 1
+        assert await it.deliver() == 1
+        assert it.chat.looked_up == ["card v1"]
+
+
 async def test_a_crash_before_the_post_repeats_it(tmp_path: Path) -> None:
     async with outbox(tmp_path) as it:
         await it.queue(card())

@@ -26,28 +26,58 @@ def binaries() -> Path | None:
 needs_postgres = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")
 
 
+class Server:
+    """A server with its data in a folder; it can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        programs = binaries()
+        assert programs is not None
+        self._folder, self._programs, self._port = folder, programs, _free_port()
+        data = str(folder / "data")
+        self._run("initdb", "-D", data, "-U", _ACCOUNT, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+
+    @property
+    def url(self) -> str:
+        """The URL of its first database."""
+        return f"postgresql://{_ACCOUNT}@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        place = f"-k {self._folder} -c listen_addresses=127.0.0.1 -p {self._port}"
+        self._control("-w", "-l", str(self._folder / "log"), "-o", f"-F {place} -c max_connections=200", "start")
+
+    def stop(self) -> None:
+        """At once, as in a crash."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *words: str) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), *words)
+
+    def _run(self, program: str, *words: str) -> None:
+        account = ("runuser", "-u", _ACCOUNT, "--") if os.geteuid() == 0 else ()
+        command = (*account, str(self._programs / program), *words)
+        subprocess.run(command, check=True, cwd=self._folder, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """A server that runs."""
+    folder = Path(tempfile.mkdtemp(prefix="gracewatch-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, _ACCOUNT)
+    server = Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """A running server; the URL of its first database."""
-    programs = binaries()
-    assert programs is not None
-    folder = Path(tempfile.mkdtemp(prefix="gracewatch-postgres-"))
-    account = ("runuser", "-u", _ACCOUNT, "--") if os.geteuid() == 0 else ()
-    if account:
-        shutil.chown(folder, _ACCOUNT)
-
-    def run(*words: str) -> None:
-        subprocess.run((*account, *words), check=True, cwd=folder, stdout=subprocess.DEVNULL)
-
-    data, port = str(folder / "data"), _free_port()
-    options = f"-F -k {folder} -c listen_addresses=127.0.0.1 -p {port} -c max_connections=200"
-    run(str(programs / "initdb"), "-D", data, "-U", _ACCOUNT, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-    run(str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql://{_ACCOUNT}@127.0.0.1:{port}/postgres"
-    finally:
-        run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with running() as server:
+        yield server.url
 
 
 @contextmanager
