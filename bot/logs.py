@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
@@ -22,11 +23,13 @@ LONGEST = 4000
 CHATTY = ("aiohttp.access", "aiosqlite", "alembic", "apscheduler", "slack_bolt", "slack_sdk", "asyncio")
 
 
-def set_up(level: str, style: str, out: TextIO | None = None) -> None:
+def set_up(level: str, style: str, out: TextIO | None = None, secrets: Iterable[str] = ()) -> None:
     """Log events of ``level`` and above to ``out`` (standard error): ``style`` is "text", "json" or "auto".
 
-    Auto is text where ``out`` is a terminal, else JSON.  What libraries log goes the same way.
+    Auto is text where ``out`` is a terminal, else JSON.  What libraries log goes the same way.  ``secrets`` are shown
+    nowhere, whatever form they have and whoever logs them.
     """
+    redact = Redaction(frozenset(secret for secret in secrets if secret))
     stream = out or sys.stderr
     as_json = style == "json" or (style == "auto" and not stream.isatty())
     shared: list[Processor] = [
@@ -62,18 +65,25 @@ def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
 
 
-def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets out of an event, and what would break its line or fill the disk."""
-    for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = REDACTED
-        elif not isinstance(value, int | float | None) and not key.startswith("_"):
-            event[key] = _clean(value)
-    return event
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Takes secrets out of events, and what would break their line or fill the disk."""
+
+    secrets: frozenset[str]
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            if _SECRET_KEY.search(key):
+                event[key] = REDACTED
+            elif not isinstance(value, int | float | None) and not key.startswith("_"):
+                event[key] = _clean(value, self.secrets)
+        return event
 
 
-def _clean(value: object) -> str:
+def _clean(value: object, secrets: frozenset[str]) -> str:
     text = value if isinstance(value, str) else str(value)
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
     text = _PASSWORD.sub(rf"\1{REDACTED}@", _TOKEN.sub(REDACTED, text))
     text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"

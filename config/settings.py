@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -284,6 +284,13 @@ class Settings(BaseSettings):
     @property
     def index_folder(self) -> Path:
         return Path(self.tree.index or self.state.folder / "index")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be shown nowhere."""
+        given = (self.slack.bot_token, self.slack.app_token, self.slack.signing_secret, self.matrix.access_token)
+        password = urlsplit(self.store.url).password or ""
+        return (*(one.get_secret_value() for one in given if one), *{password, unquote(password)} - {""})
 
     @property
     def store_url(self) -> str:

@@ -67,7 +67,8 @@ class Service:
         """Work until ``stop``."""
         former: App | None = None
         while True:
-            logs.set_up(self._app.settings.log.level, self._app.settings.log.format)
+            settings = self._app.settings
+            logs.set_up(settings.log.level, settings.log.format, secrets=settings.secrets)
             try:
                 await self._app.run()
             except (StoreError, HealthError) as fault:

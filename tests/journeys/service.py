@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,19 @@ def settings(folder: Path, *feeds: str, state: Path | None = None, store: str = 
 
 
 @contextmanager
-def service(folder: Path, *, state: Path | None = None, store: str = "") -> Iterator[Service]:
-    """It reads the folder ``first``; it must end well."""
+def service(
+    folder: Path, *, state: Path | None = None, store: str = "", others: Mapping[str, str] | None = None
+) -> Iterator[Service]:
+    """It reads the folder ``first``; it must end well.  ``others`` are more variables of its environment."""
     for name in ("first", "second"):
         (folder / name).mkdir()
     (folder / "gracewatch.toml").write_text(settings(folder, "first", state=state, store=store), "utf-8")
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "GRACEWATCH_LOG_FORMAT": "json"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "GRACEWATCH_LOG_FORMAT": "json",
+        **(others or {}),
+    }
     command = [sys.executable, "-m", "bot", "run", "--config", str(folder / "gracewatch.toml")]
     with (folder / "out").open("wb") as out, (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=log)
