@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog import rules
-from bot.code.facts import functions_of
+from bot.code.outline import pieces_of
 from bot.code.protection import WorldFacts
-from bot.code.sight import Sight
+from bot.code.sight import Sight, may_speak
 from bot.code.spelling import tight
 from bot.code.world import OTHER_STATE, Worlds, wanted_files, worlds
 from bot.confidence import confidence
@@ -89,7 +89,7 @@ def review(series: Series, base: Base) -> Review:
     largest series, milliseconds for most.
     """
     files = [patch.files for patch in series.patches]
-    drawn = worlds(files, base)
+    drawn = worlds(files, base, steps=bool(base.texts) or may_speak(files, base.known))
     if not drawn.misfits:
         return _reviewed(series, drawn, base)
     alone = _reviewed(series, worlds(files, Base()), Base(known=base.known))
@@ -106,7 +106,7 @@ def review(series: Series, base: Base) -> Review:
 def _reviewed(series: Series, drawn: Worlds, base: Base) -> Review:
     if not drawn.after:
         return Review(series.key, context=drawn.context, base=base.name, notes=drawn.notes)
-    scanned = sum(len(functions_of(image)) for image in drawn.after[-1].images)
+    scanned = sum(pieces_of(image).functions for image in drawn.after[-1].images)
     result = Review(
         series.key, context=drawn.context, base=base.name, functions=scanned, notes=base.notes + drawn.notes
     )

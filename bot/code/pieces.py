@@ -172,19 +172,28 @@ class Parsed:
         return _source(self.original, self._prepared, self.aliases)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pieces:
-    """The pieces of a file, the row of the file at which each begins, and what they declare together."""
+    """The pieces of a file, and the row of the file at which each begins."""
 
     pieces: tuple[Piece, ...]
     rows: tuple[int, ...]
-    declarations: Declarations
 
     @classmethod
     def of(cls, pieces: Iterable[Piece]) -> Pieces:
         found = tuple(pieces)
         lines = accumulate((piece.original.count(b"\n") for piece in found), initial=0)
-        return cls(found, tuple(lines)[:-1], merged(piece.declarations for piece in found))
+        return cls(found, tuple(lines)[:-1])
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        """What they declare together."""
+        return merged(piece.declarations for piece in self.pieces)
+
+    @property
+    def functions(self) -> int:
+        """How many functions they define."""
+        return sum(len(piece.definitions) for piece in self.pieces)
 
 
 def cut(text: str) -> Pieces:

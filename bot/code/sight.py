@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,9 +16,9 @@ from bot.code.protection import Focus, WorldFacts, changed_functions
 from bot.code.reach import Reach
 from bot.code.removal import onto
 from bot.code.structs import GLOBAL, LOCAL, UNKNOWN, Key
-from bot.code.vocabulary import LOCK_CALLS, MUTEX, READ_SIDE, READS, RWLOCK, RWSEM, SPIN
+from bot.code.vocabulary import LOCK_CALLS, MUTEX, READ_SIDE, READS, RWLOCK, RWSEM, SPIN, TORN_WORDS
 from bot.code.world import Worlds
-from bot.model import Known
+from bot.model import FileDiff, Known
 
 _DEPTH = 2  # calls followed to a read
 _LOCKS = frozenset({SPIN, MUTEX, RWSEM, RWLOCK})
@@ -182,6 +182,15 @@ class Sight:
                 if not function.held[number].ever(_LOCKS)
             ]
         return tuple(dict.fromkeys(found))[:_MAX_NEW]
+
+
+def may_speak(patches: Sequence[Sequence[FileDiff]], known: Known) -> bool:
+    """Whether the lines of a series hold any word a rule could ask about; what is drawn of them has no other words."""
+    hunks = [hunk for files in patches for file in files for hunk in file.hunks]
+    text = "\n".join(part for hunk in hunks for part in (hunk.section, *hunk.lines))
+    return TORN_WORDS.search(text.encode("utf-8", "replace")) is not None or any(
+        name in text for name in known.contracts
+    )
 
 
 def _named(step: Step) -> bool:

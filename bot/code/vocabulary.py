@@ -366,7 +366,8 @@ REFERENCE_ZERO = re.compile(
 )
 NO_RETURN = frozenset({"BUG", "panic", "do_exit", "unreachable", "__builtin_unreachable", "make_task_dead"})
 
-SECTION_WORDS = re.compile(
-    rb"rcu|RCU|list_|hash_|guard\s*\(|xa_|idr_|kvm_irq_map_|irq_routing|rhashtable_|fd_install|anon_inode_getfd"
-)
+_WORDS = rb"rcu|RCU|list_|hash_|xa_|idr_|kvm_irq_map_|irq_routing|rhashtable_|fd_install|anon_inode_getfd"
+SECTION_WORDS = re.compile(_WORDS + rb"|guard\s*\(")
 """A function without any of these has nothing that a rule could ask about."""
+TORN_WORDS = re.compile(_WORDS + rb"|guard")
+"""The same of lines that are not put together yet, be they old or new."""

@@ -53,6 +53,7 @@ class _Told:
     brought: dict[int, int]
     from_tree: bool = False
     misfit: bool = False
+    fragment: bool = False
 
 
 def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
@@ -61,13 +62,14 @@ def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
     return Wanted(files=tuple((track.base_path, track.blob) for track in tracks if not track.born))
 
 
-def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
+def worlds(patches: Sequence[Sequence[FileDiff]], base: Base, *, steps: bool = True) -> Worlds:
     """Worlds from whole files where the base has them and the diff fits, from fragments elsewhere.
 
-    ``patches`` are the file diffs of each patch, in order.  Only C is looked at.
+    ``patches`` are the file diffs of each patch, in order.  Only C is looked at.  Without ``steps`` a fragment is drawn
+    once, as it is in the end, and stands for all its states: for who knows that they say nothing.
     """
     notes: list[str] = []
-    told = [(track, _tell(track, len(patches), base, notes)) for track in _tracks(patches)]
+    told = [(track, _tell(track, len(patches), base, notes, steps=steps)) for track in _tracks(patches)]
     mine = {diff.path for track, _ in told for _, diff in track.changes} | {track.base_path for track, _ in told}
     others = [
         Image(path, text, outline=base.outlines.get(path, b""))
@@ -97,8 +99,7 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base) -> Worlds:
 def _context(told: Sequence[_Told]) -> Context:
     if any(file.from_tree for file in told):
         return Context.TREE
-    whole = all(state is None or state.whole for file in told for state in file.states)
-    return Context.FILE if told and whole else Context.HUNK
+    return Context.FILE if told and not any(file.fragment for file in told) else Context.HUNK
 
 
 def _tracks(patches: Sequence[Sequence[FileDiff]]) -> list[_Track]:
@@ -120,7 +121,7 @@ def _tracks(patches: Sequence[Sequence[FileDiff]]) -> list[_Track]:
     return tracks
 
 
-def _tell(track: _Track, patches: int, base: Base, notes: list[str]) -> _Told:
+def _tell(track: _Track, patches: int, base: Base, notes: list[str], *, steps: bool) -> _Told:
     text = base.texts.get(track.base_path)
     if track.born and track.changes[0][1].change is FileChange.ADDED:
         text = ""
@@ -134,7 +135,7 @@ def _tell(track: _Track, patches: int, base: Base, notes: list[str]) -> _Told:
             return told
     elif base.name:
         notes.append(f"{track.base_path} is not in {base.name}: seen in its hunks alone")
-    told = _tell_fragment(track, patches)
+    told = _tell_fragment(track, patches, steps=steps)
     told.misfit = bool(base.name)
     return told
 
@@ -196,7 +197,7 @@ def _older(track: _Track, lines: tuple[Line, ...]) -> tuple[Line, ...] | None:
 # -- files of which only the hunks are known
 
 
-def _tell_fragment(track: _Track, patches: int) -> _Told:
+def _tell_fragment(track: _Track, patches: int, *, steps: bool) -> _Told:
     """The states of a file of which the hunks of all patches are all that is known.
 
     What a later patch shows of the base was there before too, so the first state gathers the old lines of all patches.
@@ -214,7 +215,7 @@ def _tell_fragment(track: _Track, patches: int) -> _Told:
             base = _base_line(number, earlier)
             if base:
                 headers.setdefault(base, section)
-    images: list[Image | None] = [None if track.born else shown(headers, sparse, track.base_path)]
+    images: list[Image | None] = [shown(headers, sparse, track.base_path) if steps and not track.born else None]
     place = 0
     for number in range(1, patches + 1):
         if place < len(track.changes) and track.changes[place][0] == number:
@@ -223,10 +224,11 @@ def _tell_fragment(track: _Track, patches: int) -> _Told:
             sparse = _moved_on(sparse, moved, diff.hunks, number)
             headers = {moved.new(line): section for line, section in headers.items()}
             headers = {**headers, **sections_of(diff.hunks, after=True)}
-            images.append(None if diff.change is FileChange.DELETED else shown(headers, sparse, diff.path))
+            drawn = diff.change is not FileChange.DELETED and (steps or place == len(track.changes))
+            images.append(shown(headers, sparse, diff.path) if drawn else None)
         else:
             images.append(images[-1])
-    return _Told(images, {number: line.patch for number, line in sparse.items() if line.patch})
+    return _Told(images, {number: line.patch for number, line in sparse.items() if line.patch}, fragment=True)
 
 
 def _old_lines(hunks: Sequence[Hunk]) -> Iterator[tuple[int, str]]:
@@ -276,13 +278,15 @@ class _Moves:
         found = self.after.get(number)
         if found is not None:
             return found
-        return max(number + self._old_shifts[bisect_right(self._old_ends, number) - 1], 1)
+        found = number + self._old_shifts[bisect_right(self._old_ends, number) - 1]
+        return found if found > 1 else 1  # asked for each line of each patch: max() takes thrice as long
 
     def old(self, number: int) -> int:
         found = self.before.get(number)
         if found is not None:
             return found
-        return max(number + self._new_shifts[bisect_right(self._new_ends, number) - 1], 1)
+        found = number + self._new_shifts[bisect_right(self._new_ends, number) - 1]
+        return found if found > 1 else 1
 
 
 def _moved_on(sparse: Sparse, moves: _Moves, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -24,7 +25,8 @@ _WORDS_ON_A_SHELF = 128
 _MOST_BATCHES = 64
 _PLACES = 20  # bits of a number that tell a blob's place in its batch
 
-Held: TypeAlias = dict[bytes, list[int]]
+Held: TypeAlias = defaultdict[bytes, list[bytes]]
+"""The places of the blobs that each word finds, in digits."""
 
 
 def proof(name: str, data: bytes) -> bytes:
@@ -64,10 +66,11 @@ def learn(database: sqlite3.Connection, words: Mapping[str, Iterable[bytes]]) ->
         database.execute("BEGIN IMMEDIATE")
         known = numbers(database)
         names = [name for name in words if name not in known]
-        held: Held = {}
+        held: Held = defaultdict(list)
         for place, name in enumerate(names):
+            digits = b"%d" % place
             for word in words[name]:
-                held.setdefault(word, []).append(place)
+                held[word].append(digits)
         batches = list(_batches(database))
         if len(batches) >= _MOST_BATCHES:
             names = _unite(database, batches, names, held)
@@ -82,7 +85,7 @@ def _unite(database: sqlite3.Connection, batches: Sequence[_Batch], names: list[
         for shelf in range(batch.shelves):
             for line in _shelf(database, batch.number, shelf).split(b"\n")[1:-1]:
                 word, _, places = line.partition(b" ")
-                held.setdefault(word, []).extend(first + int(place) for place in places.split(b","))
+                held[word].extend(b"%d" % (first + int(place)) for place in places.split(b","))
     database.execute("DELETE FROM shelf")
     database.execute("DELETE FROM batch")
     return names
@@ -92,7 +95,7 @@ def _write(database: sqlite3.Connection, names: Sequence[str], held: Held) -> No
     batch = secrets.randbits(62 - _PLACES)  # one that was lost leaves no number to be mistaken for another's
     shelves: list[list[bytes]] = [[] for _ in range(len(held) // _WORDS_ON_A_SHELF + 1)]
     for word, places in held.items():
-        line = b"%b %b\n" % (word, ",".join(map(str, places)).encode())
+        line = b"%b %b\n" % (word, b",".join(places))
         shelves[zlib.crc32(word) % len(shelves)].append(line)
     packed = ((shelf, b"\n" + b"".join(lines)) for shelf, lines in enumerate(shelves))
     rows = ((batch, shelf, proof(f"{batch} {shelf}", words), words) for shelf, words in packed)
