@@ -192,6 +192,14 @@ class WorldFacts:
             own = [function for function in candidates if not function.path.endswith(OTHER_STATE)]
         return max(own, key=lambda function: len(function.text)) if own else None
 
+    def in_other_state(self, name: str, path: str) -> Function | None:
+        """The definition in the state of the caller's own file that a tree holds, where the patches do not fit on it.
+
+        For questions whose answer rarely changes from one state of a file to another.
+        """
+        other = path.removesuffix(OTHER_STATE) + OTHER_STATE
+        return next((function for function in self.by_name.get(name, ()) if function.path == other), None)
+
     def facts(self, function: Function) -> tuple[Fact, ...]:
         found = self._facts.get(function)
         if found is None:

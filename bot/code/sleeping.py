@@ -22,6 +22,8 @@ _ASKS = re.compile(
     r"unlikely_|bug|debug",
     re.IGNORECASE,
 )
+# Whether a pointer is there says nothing of where the function runs.
+_LOADS = re.compile(r"\b(?:s?rcu_dereference\w*+|rcu_access_pointer)\(")
 
 
 def sleep_at(code: WorldFacts, function: Function, number: int) -> Fact | None:
@@ -36,8 +38,13 @@ def always_sleeps(code: WorldFacts, function: Function, step: Step) -> Fact | No
 
 
 def may_sleep(code: WorldFacts, function: Function, step: Step, depth: int = _DEPTH) -> Fact | None:
-    """A sleep that some way through a callee meets, and that nothing the caller hands over or asks for prevents."""
-    callee = code.defined(step.name, function.path) if step.kind is StepKind.CALL and depth > 0 else None
+    """A sleep that some way through a callee meets, and that nothing the caller hands over or asks for prevents.
+
+    A function that the hunks do not show is read in the state of its file that the tree holds.
+    """
+    if step.kind is not StepKind.CALL or depth <= 0:
+        return None
+    callee = code.defined(step.name, function.path) or code.in_other_state(step.name, function.path)
     if callee is None or callee is function or not callee.flow.steps or callee.flow.has_gap:
         return None
     told = dict(zip(callee.parameters, step.args, strict=False))
@@ -59,7 +66,7 @@ def _closed(callee: Function, step: Step, told: dict[str, str]) -> bool:
     if name in told and told[name] in _LITERALS:
         return _LITERALS[told[name]] is (step.truth is step.name.startswith("!"))
     flags = {word for word in _WORD.findall(step.name) if word in told and word not in callee.variables}
-    return bool(flags) or _ASKS.search(step.name) is not None
+    return bool(flags) or _ASKS.search(_LOADS.sub("(", step.name)) is not None
 
 
 def _leaves(step: Step) -> bool:

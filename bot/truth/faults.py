@@ -38,6 +38,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "self-delete-while-rcu-iterating",
             "subobject-freed-early",
             "teardown-frees-at-once",
+            "wait-before-unlink",
             "wait-taken-out",
         }
     ),
@@ -95,7 +96,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "rhashtable-lookup-result-outlives-section",
         }
     ),
-    "P8": frozenset({"reclaim-before-unlink", "handle-visible-before-object-ready"}),
+    "P8": frozenset({"reclaim-before-unlink", "handle-visible-before-object-ready", "wait-before-unlink"}),
     "P9": frozenset(
         {
             "call-srcu-without-srcu-barrier",
