@@ -86,6 +86,7 @@ class Round:
             it.mail(number)
         done = await it.done(mails, PATIENCE)
         await asyncio.gather(*self._later)
+        await asyncio.wait_for(it.all_there(), PATIENCE)
         self._judge(right, await it.said(), [] if done else ["not done"], await self._ended(right))
 
     async def _show_up(self, step: str) -> tuple[str, str]:

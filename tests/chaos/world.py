@@ -23,6 +23,7 @@ from tests.store.postgres import database
 from tests.store.wire import Wire, wire
 
 LEASE_SECONDS = 3.0
+RESTART_SECONDS = 0.5
 Said = Counter[tuple[bool, str]]
 # Rows that belong to nothing, and work that nobody will do.
 ORPHANS = {
@@ -49,6 +50,7 @@ class World:
         self._url = url
         self.store = SqlStore(url)
         self.lives: dict[str, Life] = {}
+        self._watches: list[asyncio.Task[None]] = []
         self.shows: Callable[[str, str], None] = lambda _who, _step: None
         server.watch = self._shown
         (folder / "mail").mkdir()
@@ -67,9 +69,9 @@ class World:
         coming.rename(self.folder / "mail" / f"{number:04}-{version}.mbox")
 
     def begin(self, who: str) -> None:
-        """A replica begins a life."""
+        """A replica begins a life, and another when that cannot begin: as a container that restarts on failure."""
         state = self.folder / f"state-{who}"
-        self.lives[who] = Life(
+        life = Life(
             {
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(ROOT),
@@ -92,6 +94,27 @@ class World:
             self.folder,
             lambda step: self._shown(who, step),
         )
+        self.lives[who] = life
+        self._watches.append(asyncio.create_task(self._restart_on_failure(who, life)))
+
+    async def _restart_on_failure(self, who: str, life: Life) -> None:
+        """A life that begins while its database is cut off ends at once, with the reason."""
+        if await life.ended() > 0 and self.lives[who] is life:
+            await asyncio.sleep(RESTART_SECONDS)
+            self.begin(who)
+
+    async def all_there(self) -> None:
+        """Wait until every replica works: one that is told to end before that has not said yet how it does so."""
+        while not all(any("replica joined" in line for line in life.log) for life in self.lives.values()):
+            await asyncio.sleep(0.1)
+
+    async def close(self) -> None:
+        """Nobody begins again; all are killed."""
+        for watch in self._watches:
+            watch.cancel()
+        for life in self.lives.values():
+            life.kill()
+        await asyncio.gather(*self._watches, *(life.ended() for life in self.lives.values()), return_exceptions=True)
 
     async def done(self, mails: int, patience: float) -> bool:
         """Wait until all mail was taken, reviewed and told; False when patience is over."""
@@ -146,6 +169,4 @@ async def world(server: str, replicas: int) -> AsyncIterator[World]:
         try:
             yield made
         finally:
-            for life in made.lives.values():
-                life.kill()
-            await asyncio.gather(*(life.ended() for life in made.lives.values()))
+            await made.close()
