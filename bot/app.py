@@ -28,6 +28,7 @@ from bot.feeds.visitor import Manners
 from bot.health import Figures, Health
 from bot.lease import Lease, Memory
 from bot.model import Ask, Brought, Page, Reply
+from bot.opener import Opener
 from bot.ports import Chat, ChatError, FeedError, StoreAwayError, StoreError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
@@ -154,6 +155,7 @@ class App:
         self.store = SqlStore(settings.store_url, lease=settings.store.lease)
         index = Index(settings.index_folder, settings.tree.index_bytes)
         self.review = Reviewer(tree_for(settings.tree.path, settings.tree.rev, index), known_functions())
+        self.opener = Opener(1)
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()
@@ -169,6 +171,7 @@ class App:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
             stack.callback(self.review.close)
+            stack.callback(self.opener.close)
             await self.store.upgrade()
             stack.push_async_callback(self.health.stop)
             await self._greet()
@@ -292,7 +295,9 @@ class App:
             try:
                 going_on = lambda: not self._stop.is_set()  # noqa: E731
                 patience = self.settings.mail.patience
-                await poll_due(heard, self.store, clock, patience, told=heard.told, going_on=going_on)
+                await poll_due(
+                    heard, self.store, clock, patience, told=heard.told, going_on=going_on, opening=self.opener
+                )
             finally:
                 brought = heard.brought()
             self.figures.gauge("feed_read_time_seconds", clock.now().timestamp(), feed=setting.name)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.cli.opener import Opener
 from bot.cli.progress import Progress, progress
 from bot.cli.replay_feed import Numbered, Since, taken
 from bot.cli.replay_state import State, kept
@@ -24,6 +23,7 @@ from bot.exports.json import entry, written
 from bot.feeds.detect import Web, feed_named
 from bot.health import Figures
 from bot.model import Review, Scan, Series
+from bot.opener import Opener
 from bot.ports import Feed, Tree
 from bot.report import summary
 from bot.report.text import harmless, one_line
