@@ -50,7 +50,7 @@ class Opener:
     async def __call__(self, items: Sequence[Item]) -> Sequence[Opened]:
         try:
             return await self._opened(items)
-        except (BrokenProcessPool, TimeoutError):
+        except (BrokenProcessPool, MemoryError, TimeoutError):
             LOG.warning("mail stalls", mails=len(items), cure="each is opened by itself now")
         async with self._turn:
             return [await self._alone(item) for item in items]
@@ -61,18 +61,18 @@ class Opener:
                 return (await self._opened([item]))[0]
             except TimeoutError:
                 return _refused(item, f"reading it took longer than {self._patience:g} seconds")
-            except BrokenProcessPool:
+            except (BrokenProcessPool, MemoryError):
                 if last:
                     return _refused(item, "reading it ended its process, by a crash or for want of memory")
         raise AssertionError
 
     async def _opened(self, items: Sequence[Item]) -> Sequence[Opened]:
-        """Raises TimeoutError or BrokenProcessPool, after which the processes are new."""
+        """Raises TimeoutError, MemoryError or BrokenProcessPool, after which the processes are new."""
         pool = self._pool = self._pool or workers(self._number)
         work = asyncio.get_running_loop().run_in_executor(pool, _read, items)
         try:
             found = await asyncio.wait_for(work, self._patience)
-        except (BrokenProcessPool, TimeoutError):
+        except (BrokenProcessPool, MemoryError, TimeoutError):
             if self._pool is pool:
                 self.close()
             raise

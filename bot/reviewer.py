@@ -51,7 +51,7 @@ class Reviewer:
             except TimeoutError:
                 self.close()
                 raise ReviewError(f"the review took longer than {self._patience:g} seconds") from None
-            except BrokenProcessPool:
+            except (BrokenProcessPool, MemoryError):
                 self.close()
                 raise ReviewError("the review ended its process, by a crash or for want of memory") from None
             except asyncio.CancelledError:

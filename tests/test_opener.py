@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.model import RawMail, Unreadable
 from bot.opener import Opener
+from bot.workers import MOST_MEMORY
 from handlers.mail_arrived import Letter
 
 TEXT = "From: A <a@b.c>\nSubject: [PATCH] x\nMessage-ID: <{}@b>\n\nhi\n"
@@ -44,6 +46,23 @@ async def test_a_mail_that_takes_too_long_is_set_aside_and_the_next_is_opened() 
         assert "took longer than 0 seconds" in found.reason
         opener._patience = 60.0
         assert ids(await opener(MAILS[4:5])) == ["4@b"]
+
+
+class Glutton(str):
+    """A name whose reading takes more memory than a worker may have."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type[bytearray], tuple[int]]:
+        return bytearray, (2 * MOST_MEMORY,)
+
+
+async def test_a_mail_that_fills_the_memory_is_set_aside_and_those_beside_it_are_opened() -> None:
+    with Opener(1) as opener:
+        *good, bad = await opener([*MAILS[:3], replace(MAILS[3], position=Glutton("3"))])
+        assert isinstance(bad, Unreadable)
+        assert bad.reason == "reading it ended its process, by a crash or for want of memory"
+        assert ids(good) == ["0@b", "1@b", "2@b"]
 
 
 @pytest.mark.parametrize("times", [1, 2])

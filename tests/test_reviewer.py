@@ -22,6 +22,7 @@ from bot.reviewer import PATIENCE_SECONDS, Reviewer
 from bot.trees.directory import Directory
 from bot.trees.index import Index
 from bot.trees.none import NoTree
+from bot.workers import MOST_MEMORY
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WRONG = {"kvm_device_release", "kvm_ioctl_create_device"}
@@ -117,11 +118,14 @@ async def test_a_review_that_hangs_is_ended_and_the_next_one_works() -> None:
     assert functions(found) == WRONG
 
 
-async def test_a_review_that_crashes_is_told_and_the_next_one_works() -> None:
+@pytest.mark.parametrize(("does", "word"), [(os._exit, 1), (bytearray, 2 * MOST_MEMORY)])
+async def test_a_review_that_crashes_or_fills_the_memory_is_told_and_the_next_one_works(
+    does: Callable[[int], object], word: int
+) -> None:
     series = await example()
     async with reviewer(Directory(EXAMPLES / "tree")) as review:
         with pytest.raises(ReviewError, match="ended its process, by a crash or for want of memory"):
-            await review(trapped(series, os._exit, 1))
+            await review(trapped(series, does, word))
         assert functions(await review(series)) == WRONG
 
 
