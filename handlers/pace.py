@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 _BURST = 3  # messages that may leave at once after a silence
+_LONGEST = timedelta(minutes=1)  # a place rests never so long: who says so had a clock that was set back since
 Place = tuple[str, str]  # (chat, channel)
 
 
@@ -17,7 +18,7 @@ class Pace:
     """
 
     def __init__(self, paid: Mapping[Place, datetime], now: datetime) -> None:
-        self.paid = {place: moment for place, moment in paid.items() if moment > now}
+        self.paid = {place: moment for place, moment in paid.items() if now < moment < now + _LONGEST}
         self._now = now
 
     def may_speak(self, place: Place, pace: timedelta) -> bool:
