@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types floors tests docs-fresh docs pictures bench b4 fuzz chaos sbom vulnerabilities calibration lock clean
+.PHONY: run test format lint types floors tests docs-fresh docs pictures bench b4 fuzz chaos soak sbom vulnerabilities calibration lock clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/gracewatch run $(if $(CONFIG),--config $(CONFIG))
@@ -62,6 +62,10 @@ fuzz: $(VENV)/.installed-test
 # STORE=postgresql and REPLICAS=3 some are also cut off from their database or frozen.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.chaos.run --kills $(or $(KILLS),50) --store $(or $(STORE),sqlite) --replicas $(or $(REPLICAS),1)
+
+# A simulated day of three lists at ten times their rate, in a quarter of an hour: lag and memory, hour for hour.
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m tests.soak.run --hours $(or $(HOURS),24) --speed $(or $(SPEED),90)
 
 # The tools of these two are in an environment of their own: what we ship is looked at, not what looks at it.
 .venv-audit/.installed: requirements-audit.lock

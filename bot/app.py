@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import structlog
 
@@ -29,7 +29,7 @@ from bot.health import Figures, Health
 from bot.lease import Lease, Memory
 from bot.model import Ask, Brought, Page, Reply
 from bot.opener import Opener
-from bot.ports import Chat, ChatError, FeedError, StoreAwayError, StoreError
+from bot.ports import Chat, ChatError, Clock, FeedError, StoreAwayError, StoreError
 from bot.ports import Feed as Source
 from bot.report.bar import Bar
 from bot.reviewer import Reviewer
@@ -53,6 +53,7 @@ from handlers.previewed import Said, UnknownChannelError, previewed
 from handlers.series_settled import series_settled
 from handlers.thread_stirred import thread_stirred
 
+MakesClock: TypeAlias = Callable[[Callable[[str], None]], Clock]
 LOG = structlog.get_logger("gracewatch")
 _LOOK = timedelta(seconds=1)  # how often settled series and due pages are looked for
 _MINUTE = timedelta(minutes=1)
@@ -136,10 +137,14 @@ def place_called(settings: Settings, channel: str) -> Place:
 
 
 class App:
-    """The service.  Raises TreeError or StoreError when it cannot be built from these settings."""
+    """The service.  Raises TreeError or StoreError when it cannot be built from these settings.
 
-    def __init__(self, settings: Settings, out: TextIO = sys.stdout) -> None:
+    ``clock`` makes the clock of each life, and is given what is told the names of jobs that fail.
+    """
+
+    def __init__(self, settings: Settings, out: TextIO = sys.stdout, clock: MakesClock = WallClock) -> None:
         self.settings = settings
+        self._clock = clock
         bar = Bar(settings.review.level, settings.review.confidence)
         told = chats(settings, out)
         self.chats = {chat.name: chat for chat, _ in told}
@@ -197,7 +202,7 @@ class App:
         lease = Lease(self.store, self.settings.store.lease, memory)
         LOG.info("replica joined", replica=await lease.begin(), lease=str(self.settings.store.lease))
         self.health.note("lease", "")
-        clock = WallClock(lambda job: self.figures.count("jobs_failed", job=job))
+        clock = self._clock(lambda job: self.figures.count("jobs_failed", job=job))
         stop, lost = asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(lease.lost())
         try:
             self._begin(clock)
@@ -226,7 +231,7 @@ class App:
             cure = f"to see it again, stop, remove {self.settings.state.folder}/ and start"
             LOG.info("the example was told already", series=known["reviewed"], cure=cure)
 
-    def _begin(self, clock: WallClock) -> None:
+    def _begin(self, clock: Clock) -> None:
         """Put the jobs on the clock: a poll for each feed, the reviews, the outbox."""
 
         def going_on() -> bool:
@@ -277,7 +282,7 @@ class App:
             if self.health.note(part, ""):
                 LOG.info("job goes on", job=name)
 
-    async def _poll(self, setting: Feed, clock: WallClock) -> None:
+    async def _poll(self, setting: Feed, clock: Clock) -> None:
         """Take a feed's new mail.  What is wrong with it is told to health and log, and holds up no other feed."""
 
         def told(counts: Counter[Arrival]) -> None:
@@ -369,7 +374,7 @@ class App:
             ("chats", ", ".join(f"{place.chat} {place.channel}" for place in self.policy.places) or "none"),
         )
 
-    async def _drain(self, clock: WallClock, seconds: float) -> None:
+    async def _drain(self, clock: Clock, seconds: float) -> None:
         drained = asyncio.ensure_future(clock.drain())
         await asyncio.wait({drained}, timeout=seconds)
         if not drained.done():
