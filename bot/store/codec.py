@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from bot.model import Code, FeedState, Fields, Finding, Habits, Message, Page, Patch, Review, Series, Text
 
 T = TypeVar("T")
-CACHED_BYTES = 16 << 10  # a larger part is decoded each time: the cache must stay small when mail is huge
+CACHED_BYTES = 64 << 10  # of JSON: a larger part is decoded each time, since what packs well may be huge
 CACHED_PARTS = 1024
 
 
@@ -66,16 +66,17 @@ def pack(value: object) -> bytes:
 
 def unpack(kind: type[T], data: bytes) -> T:
     """The value that ``pack`` was given; small ones are remembered, since each reply asks for its whole series."""
-    if len(data) > CACHED_BYTES:
-        return loads(kind, zlib.decompress(data))
+    text = zlib.decompress(data)
+    if len(text) > CACHED_BYTES:
+        return loads(kind, text)
     hashable: Any = kind  # mypy does not see that a class is
-    value: T = _remembered(hashable, data)
+    value: T = remembered(hashable, text)
     return value
 
 
 @lru_cache(maxsize=CACHED_PARTS)
-def _remembered(kind: Any, data: bytes) -> Any:
-    return loads(kind, zlib.decompress(data))
+def remembered(kind: Any, text: bytes) -> Any:
+    return loads(kind, text)
 
 
 def taken_apart(series: Series) -> tuple[Head, dict[str, Message | Patch]]:

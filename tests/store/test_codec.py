@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from bot.model import Code, Fields, Finding, Message, Page, Patch, Review, Series, Text
-from bot.store.codec import dumps, loads, pack, put_together, taken_apart, unpack
+from bot.store.codec import CACHED_BYTES, dumps, loads, pack, put_together, remembered, taken_apart, unpack
 from tests.store import values
 
 
@@ -48,3 +50,13 @@ def test_a_series_is_put_together_as_it_was_taken_apart(series: Series) -> None:
 
 def test_json_is_ascii_so_that_every_database_takes_it() -> None:
     assert dumps(Page("caf\u00e9 \udc80 \x00")).isascii()
+
+
+@settings(deadline=None, max_examples=10)
+@given(values.messages)
+def test_a_mail_that_packs_well_is_not_kept_in_memory(message: Message) -> None:
+    huge = replace(message, body="a" * CACHED_BYTES)
+    remembered.cache_clear()
+    assert len(pack(huge)) < CACHED_BYTES / 2
+    assert unpack(Message, pack(huge)) == huge
+    assert remembered.cache_info().currsize == 0
