@@ -14,7 +14,7 @@ from bot.model import Code, FeedState, Fields, Finding, Habits, Message, Page, P
 
 T = TypeVar("T")
 CACHED_BYTES = 64 << 10  # of JSON: a larger part is decoded each time, since what packs well may be huge
-CACHED_PARTS = 1024
+CACHED_PARTS = 512
 
 
 @dataclass(frozen=True, slots=True)

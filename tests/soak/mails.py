@@ -14,7 +14,7 @@ from tests.journeys.gracewatch import EXAMPLES
 # Mails a day: what is known of kvm@vger.kernel.org, and the busiest years of the two lists that are kept whole.
 LISTS: Mapping[str, float] = {"kvm": 250, "kvmarm": 10, "kvm-ppc": 5}
 _FAULTY = 25  # one thread of so many brings the example's faults, and mends them hours later
-_MOST_PATCHES, _MOST_ANSWERS, _MOST_LINES = 5, 6, 400
+_MOST_PATCHES, _MOST_ANSWERS, _MOST_FUNCTIONS = 5, 6, 80
 _V1, _V3 = ((EXAMPLES / "kvm" / f"{version}.mbox").read_text("utf-8") for version in ("v1", "v3"))
 
 
@@ -66,7 +66,7 @@ def _faulty(thread: str) -> list[str]:
 def _plain(thread: str, draw: random.Random) -> list[str]:
     """A series of patches that are in order, all at once, and then what people say of it."""
     total = draw.randint(1, _MOST_PATCHES)
-    patches = "".join(_patch(thread, number, total, draw.randint(5, _MOST_LINES)) for number in range(1, total + 1))
+    patches = "".join(_patch(thread, number, total, draw.randint(1, _MOST_FUNCTIONS)) for number in range(1, total + 1))
     return [patches, *(_answer(thread, number) for number in range(draw.randint(0, _MOST_ANSWERS)))]
 
 
@@ -78,12 +78,12 @@ def _head(thread: str, name: str, subject: str, parent: str = "") -> str:
     )
 
 
-def _patch(thread: str, number: int, total: int, lines: int) -> str:
-    path, size = f"drivers/soak/{thread}-{number}.c", 5 * lines
+def _patch(thread: str, number: int, total: int, functions: int) -> str:
+    path, size = f"drivers/soak/{thread}-{number}.c", 5 * functions
     body = "".join(
         f"+static int soak_{number}_{place}(struct soak *soak)\n+{{\n+\tmutex_lock(&soak->lock);\n"
         f"+\tlist_add(&soak->node, &soak_list);\n+}}\n"
-        for place in range(lines)
+        for place in range(functions)
     )
     diff = (
         f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{size} @@\n{body}"
