@@ -164,7 +164,7 @@ class App:
         self.archive = archive(settings)
         self._remote: dict[str, Source] = {}
         self.figures = Figures()
-        self.health = Health(self.store, [chat for chat, _ in told], self.figures)
+        self.health = Health(self.store, [chat for chat, _ in told], self.figures, settings.mail.patience)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:

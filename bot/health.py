@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -49,7 +50,7 @@ FIGURES: Mapping[str, Figure] = {
         Gauge, "1 while operators know of a trouble: failing, silent, unreadable or incomplete.", ("feed", "trouble")
     ),
     "series_reviewed": Figure(
-        Counter, "Series reviewed, by how much code the review could see: hunk, file or tree.", ("context",)
+        Counter, "Series reviewed, by how much code the review could see: hunk, near, file or tree.", ("context",)
     ),
     "review_seconds": Figure(Histogram, "How long the review of one series took.", ()),
     "findings": Figure(Counter, "Findings of reviews, told in chat or held back.", ("rule", "level")),
@@ -61,6 +62,9 @@ FIGURES: Mapping[str, Figure] = {
         ("chat", "why"),
     ),
     "jobs_failed": Figure(Counter, "Runs of a job that ended in an error; the log says why.", ("job",)),
+    "queue_age_seconds": Figure(
+        Gauge, "How long the oldest waits: of pages for their chat, or of complete series for their review.", ("queue",)
+    ),
     "stored": Figure(
         Gauge, "How much the database holds: mails, series, findings; series and deliveries by state, too.", ("kind",)
     ),
@@ -107,10 +111,14 @@ class Health:
     """Serves /healthz (the process answers), /readyz (each part works) and /metrics (all figures).
 
     Ready means: the store can be reached, each chat is healthy, and nothing that ``note`` was told of is wrong.
+    ``patience``: how long series wait for parts that are missing.
     """
 
-    def __init__(self, store: Store, chats: Sequence[Chat], figures: Figures) -> None:
+    def __init__(
+        self, store: Store, chats: Sequence[Chat], figures: Figures, patience: timedelta = timedelta(0)
+    ) -> None:
         self._store = store
+        self._patience = patience
         self._chats = chats
         self._figures = figures
         self._noted: dict[str, str] = {}
@@ -188,6 +196,9 @@ class Health:
 
     async def _count_stored(self) -> None:
         async with self._store.reading() as work:
-            counts = await work.counts()
+            counts, waiting, now = await work.counts(), await work.waiting(), await work.clock()
+        for queue, earlier in (("pages", timedelta(0)), ("reviews", self._patience)):
+            since = waiting.get(queue, now + earlier) - earlier
+            self._figures.gauge("queue_age_seconds", max((now - since).total_seconds(), 0), queue=queue)
         for kind, amount in counts.items():
             self._figures.gauge("stored", amount, kind=kind)

@@ -103,6 +103,7 @@ async def test_figures_explain_themselves(service: Service) -> None:
     assert 'gracewatch_feed_read_time_seconds{feed="kvm"} 1.5\n' in text
     assert "gracewatch_review_seconds_count 1.0\n" in text
     assert 'gracewatch_stored{kind="gave-up"} 0.0\n' in text
+    assert 'gracewatch_queue_age_seconds{queue="pages"} 0.0\n' in text
     assert "process_resident_memory_bytes " in text
     for name, figure in FIGURES.items():
         assert figure.help in text

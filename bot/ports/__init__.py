@@ -292,6 +292,14 @@ class Transaction(Decisions, Outbox, Replicas, Protocol):
         """
         ...
 
+    async def clock(self) -> datetime:
+        """What the clock of the store shows: the one that all replicas agree on."""
+        ...
+
+    async def waiting(self) -> dict[str, datetime]:
+        """Since when the oldest waits: "pages" by when it was queued, "reviews" by its ``settles_at``."""
+        ...
+
     async def findings_by_rule(self) -> dict[str, int]: ...
 
 

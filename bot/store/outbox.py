@@ -33,6 +33,7 @@ class Outbox(Replicas):
             "slot": delivery.slot,
             "about": json.dumps(delivery.about),
             "broadcast": delivery.broadcast,
+            "queued_at": await self.clock(),
         }
         statement = self.insert(schema.deliveries).on_conflict_do_nothing(index_elements=["key"])
         return (await self.execute(statement, {**fixed, **_progress(delivery)})).rowcount == 1

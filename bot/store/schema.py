@@ -169,6 +169,7 @@ deliveries = Table(
     Column("slot", AnyText, nullable=False, server_default=""),
     Column("about", Text, nullable=False, server_default="[]"),  # JSON list of fingerprints
     Column("broadcast", Boolean, nullable=False, server_default=false()),
+    Column("queued_at", Moment),  # none for those from before it was kept
     Index("ix_deliveries_unfinished", "chat", "channel", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_thread", "thread"),
     Index("ix_deliveries_remote_id", "remote_id"),

@@ -45,3 +45,13 @@ class SqlTransaction(Mail, Tally, Outbox, Decisions, Feeds):
             rows = await self.rows(select(column, func.count()).group_by(column))
             result |= {str(state): int(count) for state, count in rows}
         return result
+
+    async def waiting(self) -> dict[str, datetime]:
+        await self.flush()
+        deliveries, series = schema.deliveries.c, schema.series.c
+        oldest = {
+            "pages": select(func.min(deliveries.queued_at)).where(schema.UNFINISHED),
+            "reviews": select(func.min(series.settles_at)).where(series.state == SeriesState.SETTLED.value),
+        }
+        found = {name: (await self.rows(question))[0][0] for name, question in oldest.items()}
+        return {name: moment for name, moment in found.items() if moment is not None}

@@ -435,6 +435,25 @@ async def test_counts_name_everything_even_when_nothing_is_there(store: Store) -
     }  # fmt: skip
 
 
+async def test_since_when_the_oldest_page_and_the_oldest_series_wait_is_known(store: Store) -> None:
+    settled = replace(series("s", "p"), state=SeriesState.SETTLED)
+    async with store.transaction() as work:
+        assert await work.waiting() == {}
+        before = await work.clock()
+        await work.queue(delivery("first"))
+        after = await work.clock()
+        await work.queue(delivery("second"))
+        await work.save_series(settled)
+        waiting = await work.waiting()
+        assert waiting.keys() == {"pages", "reviews"}
+        assert before <= waiting["pages"] <= after
+        assert waiting["reviews"] == settled.settles_at
+        for key in ("first", "second"):
+            await work.save_delivery(replace(delivery(key), state=DeliveryState.SENT))
+        await work.save_series(replace(settled, state=SeriesState.REVIEWED))
+        assert await work.waiting() == {}
+
+
 async def test_a_transaction_inside_a_transaction_is_refused(store: Store) -> None:
     async with store.transaction():
         with pytest.raises(StoreError, match="inside a transaction"):
