@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import rules
 from bot.code.outline import pieces_of
-from bot.code.protection import WorldFacts
+from bot.code.protection import WorldFacts, changed_functions
 from bot.code.sight import Sight, may_speak
 from bot.code.spelling import tight
 from bot.code.world import OTHER_STATE, Worlds, wanted_files, worlds
@@ -182,8 +182,15 @@ def _fingerprinted(hits: Iterable[tuple[Rule, Hit]]) -> Iterator[tuple[str, tupl
 def _findings(series: Series, drawn: Worlds, said: Sequence[_Said]) -> Iterator[Finding]:
     before, final = said[0], said[-1]
     fuzz = any("fuzz" in note for note in drawn.notes)
+    changed = changed_functions(drawn.before, drawn.after[-1]) if drawn.restored else frozenset()
+
+    def torn(hit: Hit) -> bool:
+        """Whether a hit is in a line of another state, in a function that hunks change: they never stood together."""
+        shown = drawn.restored.get(hit.path)
+        return shown is not None and hit.line not in shown and (hit.path, hit.function) in changed
+
     for fingerprint, (rule, hit) in final.hits.items():
-        if fingerprint in before.hits:
+        if fingerprint in before.hits or torn(hit):
             continue
         # Introduced by the first patch from which on it never went away again.
         number = len(said) - 1
@@ -215,6 +222,8 @@ def _findings(series: Series, drawn: Worlds, said: Sequence[_Said]) -> Iterator[
 def _context(drawn: Worlds, hit: Hit) -> Context:
     """What one finding rests on: its own file may be a fragment while the others are whole."""
     image = drawn.after[-1].image(hit.path)
+    if hit.path in drawn.restored or (drawn.restored and any(item.path in drawn.restored for item in hit.evidence)):
+        return Context.NEAR
     return Context.HUNK if image is not None and not image.whole else drawn.context
 
 

@@ -38,5 +38,10 @@ def test_a_diff_that_fits_loosely_is_believed_less() -> None:
     assert confidence(UNSEEN, Context.TREE, None, fuzz=True) < confidence(UNSEEN, Context.TREE, None)
 
 
+def test_hunks_among_the_lines_of_another_state_are_believed_more_than_alone_and_less_than_where_they_fit() -> None:
+    alone, near, fits = (confidence(UNSEEN, context, None) for context in (Context.HUNK, Context.NEAR, Context.TREE))
+    assert alone < near < fits
+
+
 def test_the_table_names_rules_that_there_are() -> None:
     assert {name for name, _ in SEEN} <= {one.name for one in rules()}

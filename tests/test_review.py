@@ -200,3 +200,81 @@ def test_a_tree_that_the_patch_does_not_fit_on_does_not_hide_what_the_hunks_show
     assert [f.rule for f in found.findings] == ["half-converted-rculist"]
     assert found.context is Context.HUNK
     assert any("does not apply" in note for note in found.notes)
+
+
+# The walk that finds the gadget is out of sight in the hunk, and the tree has moved on around it.
+LEFT = """\
+static int hub_dump(struct hub *hub)
+{
+	struct gadget *g;
+	int done = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(g, &hub->gadgets, node) {
+		if (!gadget_live(g))
+			continue;
+		done = gadget_show(g, done);
+		if (done > hub->limit)
+			break;
+	}
+	rcu_read_unlock();
+
+	hub->dumped = done;
+	return done;
+}
+"""
+MOVED_ON = LEFT.replace("hub->dumped = done;", "WRITE_ONCE(hub->dumped, done);\n\thub_wake(hub, done);")
+
+
+def test_another_state_of_the_file_tells_what_the_hunks_do_not_show() -> None:
+    lines = LEFT.splitlines()
+    shown = lines[:2] + lines[11:]  # as a hunk would begin, with the header from its own
+    use = small("\n".join(shown) + "\n", "hub->dumped = done;", "hub->dumped = done + g->weight;", "hub.c")
+    (hunk,) = use[0].hunks
+    body = replace(
+        hunk, lines=hunk.lines[2:], old_start=12, new_start=12, section="static int hub_dump(struct hub *hub)"
+    )
+    body = replace(body, old_count=hunk.old_count - 2, new_count=hunk.new_count - 2)
+    patch = series((replace(use[0], hunks=(body,)),))
+    assert not review(patch, Base()).findings
+    found = review(patch, Base("tree", {"hub.c": MOVED_ON}))
+    assert [(f.rule, f.function, f.context) for f in found.findings] == [
+        ("pointer-used-after-unlock", "hub_dump", Context.NEAR)
+    ]
+    assert "taken from there" in found.notes[0]
+
+
+DROP = """\
+struct gadget { struct list_head node; struct rcu_head rcu; };
+static void hub_drop(struct hub *hub, struct gadget *g)
+{
+	spin_lock(&hub->lock);
+	list_del(&g->node);
+	spin_unlock(&hub->lock);
+	hub_note(hub, g->id);
+	hub_wake(hub, true);
+	hub_settle(hub);
+	kfree(g);
+	hub->dropped++;
+	hub_wait(hub);
+}
+
+static void gadget_drop(struct gadget *g)
+{
+	list_del_rcu(&g->node);
+	kfree_rcu(g, rcu);
+}
+"""
+
+
+def test_a_line_of_another_state_is_no_fault_in_a_function_that_a_hunk_changes() -> None:
+    """The author's tree may unlink by list_del_rcu() already: the two lines never stood together."""
+    drop = small(DROP, "kfree(g);", "kfree_rcu(g, rcu);", "hub.c")
+    (hunk,) = drop[0].hunks
+    cut = replace(hunk, lines=hunk.lines[6:14], old_start=7, new_start=7, old_count=7, new_count=7)
+    patch = series((replace(drop[0], hunks=(replace(cut, section="static void hub_drop(struct hub *hub)"),)),))
+    fits = review(patch, Base("tree", {"hub.c": DROP}))
+    assert [f.rule for f in fits.findings] == ["plain-del-before-deferred-free"]
+    near = review(patch, Base("tree", {"hub.c": DROP.replace("hub_settle(hub);", "hub_calm(hub, 2);\n\tpoke(hub);")}))
+    assert near.context is Context.NEAR
+    assert not near.findings

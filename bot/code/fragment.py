@@ -34,13 +34,14 @@ def shown(sections: Mapping[int, str], lines: Sparse, path: str) -> Image:
     or the last one before.
     """
     drawer = _Drawer()
-    for run in _runs(lines):
+    for run in runs_of(lines):
         drawer.run(run, _section(sections, run), tuple(lines[number].text for number in run))
     drawer.close()
     return Image(path, "".join(f"{line}\n" for line in drawer.text), whole=False, lines=tuple(drawer.numbers))
 
 
-def _runs(lines: Sparse) -> list[range]:
+def runs_of(lines: Sparse) -> list[range]:
+    """The known lines that follow one another, as ranges of their numbers."""
     runs: list[range] = []
     numbers = sorted(lines)
     start = 0
@@ -55,6 +56,12 @@ def _section(sections: Mapping[int, str], run: range) -> str:
     """The header of the hunk that opens the run; a run grown upwards by another hunk has that one's."""
     found = [number for number in sections if number in run]
     return sections[min(found)] if found else ""
+
+
+def opened(sections: Mapping[int, str], run: range, lines: tuple[str, ...]) -> str:
+    """The function whose body a run of lines begins in, "" when it begins in none or nothing names it."""
+    name = _NAME.search(_section(sections, run))
+    return name[1] if name and _start(lines).inside else ""
 
 
 @dataclass(frozen=True, slots=True)

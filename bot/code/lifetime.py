@@ -10,6 +10,7 @@ from functools import cached_property
 from bot.code.callbacks import queued
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
+from bot.code.namespaces import gone_with_namespace
 from bot.code.protection import WorldFacts
 from bot.code.vocabulary import (
     ADDS,
@@ -226,13 +227,19 @@ class Lifetime:
     def excuse(self, function: Function, fact: Fact) -> str:
         """Why no reader can be there when ``fact`` happens, "" when nothing says so."""
         owners = self._owners(function, fact)
-        return self.last_reference(function, owners) or self._called_back(function) or self.stated(function, fact)
+        found = self.last_reference(function, owners) or self._called_back(function)
+        return found or self._with_namespace(function, owners) or self.stated(function, fact)
 
     def _called_back(self, function: Function) -> str:
         """The RCU callback that calls the function: what it works on was hidden a grace period ago."""
         callers = {caller.name for caller, _ in self.code.callers(function)} | {function.name}
         name = min(callers & self._callbacks, default="")
         return f"runs after a grace period, in {name}()" if name else ""
+
+    def _with_namespace(self, function: Function, owners: frozenset[str]) -> str:
+        """The exit hook of the namespace that the owner of the list is of: its readers have gone."""
+        hook = gone_with_namespace(self.code, function) if owners & self._handed(function) else ""
+        return f"runs when the namespace is gone, in {hook}" if hook else ""
 
     @cached_property
     def _callbacks(self) -> frozenset[str]:

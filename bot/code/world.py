@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.code.fragment import Sparse, sections_of, shown
+from bot.code.fragment import shown
 from bot.code.patching import Line, MisfitError, applied, lines_of, unapplied
-from bot.model import Base, Context, FileChange, FileDiff, Hunk, Image, Wanted, World
+from bot.code.restored import restored
+from bot.code.shown_lines import shown_lines
+from bot.model import Base, Context, FileChange, FileDiff, Image, Wanted, World
 
 _SOURCE = (".c", ".h")
 # Marks the path of a file in the tree's state, beside the fragment of it that patches show which do not fit there.
@@ -25,6 +26,8 @@ class Worlds:
     notes: tuple[str, ...] = ()
     brought: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # path -> line of the last world -> patch
     misfits: frozenset[str] = frozenset()  # files of the base on which the patches do not fit
+    # Those of them whose other lines are taken from the base all the same; which lines of the last world hunks show.
+    restored: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def origin(self, path: str, line: int) -> int:
         """The number of the patch that brought a line of the last world, 0 when it is older than the series."""
@@ -54,6 +57,7 @@ class _Told:
     from_tree: bool = False
     misfit: bool = False
     fragment: bool = False
+    shown: frozenset[int] = frozenset()  # lines of the last state that stand in hunks
 
 
 def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
@@ -79,7 +83,10 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base, *, steps: bool = T
     others += [
         Image(track.base_path + OTHER_STATE, text, outline=base.outlines.get(track.base_path, b""))
         for track, file in told
-        if file.misfit and not track.born and (text := base.texts.get(track.base_path)) is not None
+        if file.misfit
+        and not file.from_tree
+        and not track.born
+        and (text := base.texts.get(track.base_path)) is not None
     ]
 
     def world(number: int) -> World:
@@ -93,12 +100,13 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base, *, steps: bool = T
         notes=tuple(notes),
         brought={track.path: file.brought for track, file in told},
         misfits=frozenset(track.path for track, file in told if file.misfit),
+        restored={track.path: file.shown for track, file in told if file.misfit and file.from_tree},
     )
 
 
 def _context(told: Sequence[_Told]) -> Context:
     if any(file.from_tree for file in told):
-        return Context.TREE
+        return Context.TREE if any(file.from_tree and not file.misfit for file in told) else Context.NEAR
     return Context.FILE if told and not any(file.fragment for file in told) else Context.HUNK
 
 
@@ -126,8 +134,15 @@ def _tell(track: _Track, patches: int, base: Base, notes: list[str], *, steps: b
     if track.born and track.changes[0][1].change is FileChange.ADDED:
         text = ""
     if text is not None:
-        told = _tell_whole(track, patches, lines_of(text), base.name, notes)
-        if told is not None:
+        try:
+            told = _tell_whole(track, patches, lines_of(text), base.name, notes)
+        except MisfitError as misfit:
+            near = None if track.born else _tell_restored(track, patches, text.removesuffix("\n").split("\n"))
+            how = "seen in its hunks alone" if near is None else "what its hunks do not show is taken from there"
+            notes.append(f"{track.path}: {misfit} in {base.name}: {how}; give the tree it was made for")
+            if near is not None:
+                return near
+        else:
             first = told.states[0]
             if first is not None and first.text == text:
                 told.states[0] = replace(first, outline=base.outlines.get(track.base_path, b""))
@@ -140,30 +155,18 @@ def _tell(track: _Track, patches: int, base: Base, notes: list[str], *, steps: b
     return told
 
 
-def _tell_whole(track: _Track, patches: int, lines: tuple[Line, ...], base: str, notes: list[str]) -> _Told | None:
-    """The states of a file that is known as a whole; None, and a note, when the patches do not fit on it."""
+def _tell_whole(track: _Track, patches: int, lines: tuple[Line, ...], base: str, notes: list[str]) -> _Told:
+    """The states of a file that is known as a whole.  Raises MisfitError when the patches do not fit on it."""
     try:
         states = _fitted(track, lines, fuzz=False)
     except MisfitError:
         older = _older(track, lines)
         if older is not None:
             notes.append(f"{track.path}: {base} has this change already, so it was taken off first")
-        try:
-            states = _fitted(track, older if older is not None else lines, fuzz=True)
-        except MisfitError as misfit:
-            notes.append(f"{track.path}: {misfit} in {base}: seen in its hunks alone; give the tree it was made for")
-            return None
+        states = _fitted(track, older if older is not None else lines, fuzz=True)
         if older is None:
             notes.append(f"{track.path}: fits {base or 'the tree'} with fuzz only")
-    images: list[Image | None] = [None if track.born else _whole(track.base_path, states[0])]
-    place = 0
-    for number in range(1, patches + 1):
-        if place < len(track.changes) and track.changes[place][0] == number:
-            diff = track.changes[place][1]
-            place += 1
-            images.append(None if diff.change is FileChange.DELETED else _whole(diff.path, states[place]))
-        else:
-            images.append(images[-1])
+    images = _images(track, patches, lambda place, path: _whole(path, states[place]))
     return _Told(images, {n: line.patch for n, line in enumerate(states[-1], start=1) if line.patch})
 
 
@@ -194,110 +197,37 @@ def _older(track: _Track, lines: tuple[Line, ...]) -> tuple[Line, ...] | None:
     return None
 
 
-# -- files of which only the hunks are known
-
-
 def _tell_fragment(track: _Track, patches: int, *, steps: bool) -> _Told:
-    """The states of a file of which the hunks of all patches are all that is known.
+    """The states of a file of which the hunks of all patches are all that is known."""
+    known = shown_lines(track.changes)
 
-    What a later patch shows of the base was there before too, so the first state gathers the old lines of all patches.
-    """
-    sparse: dict[int, Line] = {}
-    headers: dict[int, str] = {}
-    moves = [_Moves(diff.hunks) for _, diff in track.changes]
-    for place, (_, diff) in enumerate(track.changes):
-        earlier = moves[:place]
-        for number, text in _old_lines(diff.hunks):
-            base = _base_line(number, earlier)
-            if base:
-                sparse.setdefault(base, Line(text))
-        for number, section in sections_of(diff.hunks).items():
-            base = _base_line(number, earlier)
-            if base:
-                headers.setdefault(base, section)
-    images: list[Image | None] = [shown(headers, sparse, track.base_path) if steps and not track.born else None]
+    def image(place: int, path: str) -> Image | None:
+        drawn = steps or place == len(track.changes)
+        return shown(known[place].headers, known[place].lines, path) if drawn else None
+
+    return _Told(_images(track, patches, image), known[-1].brought, fragment=True)
+
+
+def _tell_restored(track: _Track, patches: int, base: Sequence[str]) -> _Told | None:
+    """The states of a file of which another state is known; None when that helps nothing."""
+    known = shown_lines(track.changes)
+    image = restored(known, base)
+    if image is None:
+        return None
+    return _Told(
+        _images(track, patches, image), known[-1].brought, from_tree=True, misfit=True, shown=frozenset(known[-1].lines)
+    )
+
+
+def _images(track: _Track, patches: int, image: Callable[[int, str], Image | None]) -> list[Image | None]:
+    """The states of a file in each world, of its states after each change: ``image(changes made, path)``."""
+    images: list[Image | None] = [None if track.born else image(0, track.base_path)]
     place = 0
     for number in range(1, patches + 1):
         if place < len(track.changes) and track.changes[place][0] == number:
-            diff, moved = track.changes[place][1], moves[place]
+            diff = track.changes[place][1]
             place += 1
-            sparse = _moved_on(sparse, moved, diff.hunks, number)
-            headers = {moved.new(line): section for line, section in headers.items()}
-            headers = {**headers, **sections_of(diff.hunks, after=True)}
-            drawn = diff.change is not FileChange.DELETED and (steps or place == len(track.changes))
-            images.append(shown(headers, sparse, diff.path) if drawn else None)
+            images.append(None if diff.change is FileChange.DELETED else image(place, diff.path))
         else:
             images.append(images[-1])
-    return _Told(images, {number: line.patch for number, line in sparse.items() if line.patch}, fragment=True)
-
-
-def _old_lines(hunks: Sequence[Hunk]) -> Iterator[tuple[int, str]]:
-    for hunk in hunks:
-        number = hunk.old_start
-        for line in hunk.lines:
-            if line[0] != "+":
-                yield number, line[1:]
-                number += 1
-
-
-def _base_line(number: int, earlier: Sequence[_Moves]) -> int:
-    """The line of the base that became line ``number`` after the earlier patches, 0 for one that they brought."""
-    for moves in reversed(earlier):
-        number = moves.old(number)
-        if not number:
-            return 0
-    return number
-
-
-class _Moves:
-    """Where the lines of a file are after some hunks, and where they were before."""
-
-    def __init__(self, hunks: Sequence[Hunk]) -> None:
-        self.after: dict[int, int] = {}  # lines in hunks; a removed one is where its successor is
-        self.before: dict[int, int] = {}  # 0 for an added one
-        self._old_ends, self._old_shifts = [0], [0]  # lines from which on, and by how many they are shifted
-        self._new_ends, self._new_shifts = [0], [0]
-        for hunk in hunks:
-            # A hunk without lines on one side counts from the line above.
-            old, new = hunk.old_start + (not hunk.old_count), hunk.new_start + (not hunk.new_count)
-            for line in hunk.lines:
-                if line[0] == "+":
-                    self.before[new] = 0
-                else:
-                    self.after[old] = new
-                    if line[0] == " ":
-                        self.before[new] = old
-                old += line[0] != "+"
-                new += line[0] != "-"
-            self._old_ends.append(old)
-            self._old_shifts.append(new - old)
-            self._new_ends.append(new)
-            self._new_shifts.append(old - new)
-
-    def new(self, number: int) -> int:
-        found = self.after.get(number)
-        if found is not None:
-            return found
-        found = number + self._old_shifts[bisect_right(self._old_ends, number) - 1]
-        return found if found > 1 else 1  # asked for each line of each patch: max() takes thrice as long
-
-    def old(self, number: int) -> int:
-        found = self.before.get(number)
-        if found is not None:
-            return found
-        found = number + self._new_shifts[bisect_right(self._new_ends, number) - 1]
-        return found if found > 1 else 1
-
-
-def _moved_on(sparse: Sparse, moves: _Moves, hunks: Sequence[Hunk], patch: int) -> dict[int, Line]:
-    """The known lines after a patch."""
-    kept = {new: old for old, new in moves.after.items() if moves.before.get(new) == old}
-    removed = moves.after.keys() - kept.values()
-    result = {moves.new(number): line for number, line in sparse.items() if number not in removed}
-    for hunk in hunks:
-        number = hunk.new_start
-        for line in hunk.lines:
-            if line[0] == "+":
-                result[number] = Line(line[1:], patch)
-            number += line[0] != "-"
-    return result
+    return images

@@ -128,6 +128,7 @@ class Context(enum.StrEnum):
     """How much of the code a finding rests on."""
 
     HUNK = "hunk"
+    NEAR = "near"  # hunks, among the lines of another state of their file and with a tree around it
     FILE = "file"
     TREE = "tree"
 

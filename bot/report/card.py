@@ -142,6 +142,7 @@ def scanned(review: Review) -> str:
     base = f" of {one_line(review.base, 120)}" if review.base else ""
     seen = {
         Context.HUNK: "the lines of the diff alone" + (f" ({one_line(review.base, 120)} did not help)" if base else ""),
+        Context.NEAR: f"the lines of the diff, and{base[3:]} around them",
         Context.FILE: f"the changed files{base}",
         Context.TREE: f"the changed files and the files around them{base}",
     }[review.context]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.model import Context, Finding, Review, Series, Triage
 
-_RANK = {Context.HUNK: 0, Context.FILE: 1, Context.TREE: 2}
+_RANK = {Context.HUNK: 0, Context.NEAR: 1, Context.FILE: 2, Context.TREE: 3}
 
 
 class Phase(enum.StrEnum):

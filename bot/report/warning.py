@@ -76,7 +76,10 @@ def _origin(series: Series, origin: str, base: str) -> str:
 
 
 def _rule(finding: Finding) -> str:
-    seen = ", seen in the diff alone" if finding.context is Context.HUNK else ""
+    seen = {
+        Context.HUNK: ", seen in the diff alone",
+        Context.NEAR: ", seen in another state of the file",
+    }.get(finding.context, "")
     return f"{finding.rule} (confidence {finding.confidence:g}{seen})"
 
 

@@ -120,7 +120,8 @@ CLAIMS: dict[str, frozenset[str]] = {
 }
 # Rules that see a fault of their class in diffs without any word of RCU.
 WORDLESS: dict[str, frozenset[str]] = {
-    "P1": frozenset({"called-outside-section", "irq-routing-without-irq-srcu", "memslots-without-srcu"})
+    "P1": frozenset({"called-outside-section", "irq-routing-without-irq-srcu", "memslots-without-srcu"}),
+    "P7": frozenset({"pointer-used-after-unlock"}),
 }
 
 

@@ -272,3 +272,33 @@ def test_a_function_that_frees_the_owner_of_a_list_tears_it_down() -> None:
     )
     removal = only(code, FactKind.UNLINK)
     assert Lifetime(code).excuse(removal.where, removal).startswith("tears down the owner")
+
+
+def test_nobody_reads_what_a_namespace_owned_when_its_exit_hook_runs() -> None:
+    emptied = """
+        static void hub_empty(struct net *net)
+        {
+            struct hub *hub = net_generic(net, hub_id);
+            struct dev *dev, *next;
+
+            list_for_each_entry_safe(dev, next, &hub->devs, node) {
+                list_del(&dev->node);
+                kfree(dev);
+            }
+        }
+
+        static void hub_net_exit(struct net *net)
+        {
+            hub_empty(net);
+        }
+
+        static struct pernet_operations hub_net_ops = {
+            .MEMBER = hub_net_exit,
+        };
+        """
+    excused = []
+    for member, more in (("exit", ""), ("pre_exit", ""), ("exit", "\nvoid other(struct net *n) { hub_empty(n); }\n")):
+        code = world(emptied.replace("MEMBER", member) + more)
+        removal = only(code, FactKind.UNLINK)
+        excused.append(Lifetime(code).excuse(removal.where, removal))
+    assert excused == ["runs when the namespace is gone, in hub_net_exit()", "", ""]

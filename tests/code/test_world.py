@@ -138,6 +138,45 @@ def test_a_patch_that_does_not_fit_is_seen_in_its_hunks(differ: Differ) -> None:
     assert "list_add_rcu(" in text_at(found, 1)
 
 
+# Another state of the file: the lines that the hunk touches differ, and a function has come.
+NEWER = HUB.replace("\t\tsettle(g);\n", "\t\tsettle_down(g, turns);\n\t\tif (g->late)\n\t\t\tcontinue;\n").replace(
+    "static int hub_count", "static int hub_size(struct hub *hub)\n{\n\treturn hub->size;\n}\n\nstatic int hub_count"
+)
+
+
+def test_a_patch_for_another_state_of_a_file_is_seen_among_the_lines_of_that(differ: Differ) -> None:
+    found = worlds([differ(HUB, HUB.replace("list_add(", "list_add_rcu("))], Base("tree", {"hub.c": NEWER}))
+    assert text_at(found, 0) == NEWER.replace(
+        NEWER[NEWER.index("\t\tsettle_d") : NEWER.index("\t\tlist_add(")], "\t\tsettle(g);\n"
+    )
+    assert text_at(found, 1) == text_at(found, 0).replace("list_add(", "list_add_rcu(")
+    assert found.context is Context.NEAR
+    assert found.restored.keys() == found.misfits == {"hub.c"}
+    assert "taken from there" in found.notes[0]
+
+
+def test_lines_among_those_of_another_state_have_the_numbers_of_the_patch(differ: Differ) -> None:
+    changed = HUB.replace("list_add(", "list_add_rcu(")
+    found = worlds([differ(HUB, changed)], Base("tree", {"hub.c": NEWER}))
+    image = found.after[0].image("hub.c")
+    assert image is not None
+    row = image.text.splitlines().index("\t\tlist_add_rcu(&g->node, &hub->gadgets);") + 1
+    number = changed.splitlines().index("\t\tlist_add_rcu(&g->node, &hub->gadgets);") + 1
+    assert image.file_line(row) == number
+    assert found.origin("hub.c", number) == 1
+    assert [found.origin("hub.c", image.file_line(other)) for other in range(1, row)] == [0] * (row - 1)
+
+
+def test_a_hunk_without_a_place_is_a_fragment_below_another_state(differ: Differ) -> None:
+    more = HUB + "\nstatic void hub_stop(struct hub *hub)\n{\n\tquiet(hub, true);\n\tforget(hub);\n\twait(hub, 3);\n}\n"
+    changed = more.replace("list_add(", "list_add_rcu(").replace("forget(hub);", "forget_rcu(hub);")
+    found = worlds([differ(more, changed)], Base("tree", {"hub.c": NEWER}))
+    above, below = text_at(found, 1).split("static void hub_stop")
+    assert "list_add_rcu(" in above
+    assert "forget_rcu(" in below
+    assert found.context is Context.NEAR
+
+
 def test_other_files_of_the_tree_are_in_every_world(differ: Differ) -> None:
     found = worlds([differ(HUB, HUB + "int x;\n")], Base("tree", {"hub.c": HUB, "walk.c": "int y;\n", "gone.c": None}))
     for world in (found.before, *found.after):

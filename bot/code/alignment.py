@@ -1,0 +1,180 @@
+"""Where lines that a diff shows stand in another state of their file, by how like its lines are."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+_WORDS = re.compile(r"\w++|->|[^\w\s]")
+_NAME = re.compile(r"\b(\w++)[ \t]*+\(")
+_LONG = 64  # words of a line that are looked at
+_SIGNIFICANT = 3  # words in a line that says something of its own
+_MOST = 12  # what one line counts at most
+_LIKE = 0.6  # of their words that two lines share to stand for one another
+_COMMON = 40  # places at which a line says nothing of where it is
+_NEAR = 40  # lines that a run may have grown by, on either side
+_ENOUGH = 0.5  # of what a run says that its place must say too
+_HEADER = 8  # lines of the longest header
+_PAIRS = 2_000_000  # of lines that are compared for one file
+_SKIPPED = 0.5  # what a line of the base costs that stands for nothing
+
+_Line = tuple[tuple[str, ...], frozenset[str]]
+"""The words of a line, in order and as a set."""
+
+
+Run = tuple[str, Sequence[str]]
+"""The function that some lines begin in, or "", and the lines."""
+
+
+def places(base: Sequence[str], runs: Sequence[Run]) -> list[range | None]:
+    """The lines of ``base`` that each run stands for, one behind the other; None for a run that has no certain place.
+
+    Runs of one function have places together or not at all.
+    """
+    told = _Told(base)
+    found: list[range | None] = []
+    first = 0
+    for function, lines in runs:
+        place = told.place(function, lines, first)
+        found.append(place)
+        first = place.stop if place is not None else first
+    return _together(runs, found)
+
+
+def _together(runs: Sequence[Run], found: Sequence[range | None]) -> list[range | None]:
+    """The places, without those of runs that show lines of a function of which others have none."""
+    shown = [{function, *(name for _, name in _headers(lines))} - {""} for function, lines in runs]
+    kept = list(found)
+    while lost := {name for names, place in zip(shown, kept, strict=True) if place is None for name in names}:
+        left = [None if names & lost else place for names, place in zip(shown, kept, strict=True)]
+        if left == kept:
+            break
+        kept = left
+    return kept
+
+
+def without(base: Sequence[str], shown: Iterable[Sequence[str]], kept: Sequence[range]) -> list[str]:
+    """``base`` with empty lines for the functions that ``shown`` defines, but for those that reach into ``kept``.
+
+    Another state of the file may have what a patch brings already: it is to be there once.
+    """
+    names = {name for lines in shown for name, _ in _bodies(lines)}
+    result = list(base)
+    for name, body in _bodies(base):
+        if name in names and not any(place.start < body.stop and body.start < place.stop for place in kept):
+            result[body.start : body.stop] = [""] * len(body)
+    return result
+
+
+class _Told:
+    """A state of a file, with what its lines say."""
+
+    def __init__(self, base: Sequence[str]) -> None:
+        self.lines = [_read(line) for line in base]
+        self.pairs = _PAIRS
+        self.at: dict[tuple[str, ...], list[int]] = {}
+        for number, (words, _) in enumerate(self.lines):
+            if len(words) >= _SIGNIFICANT:
+                self.at.setdefault(words, []).append(number)
+        self.bodies: dict[str, list[range]] = {}
+        for name, body in _bodies(base):
+            self.bodies.setdefault(name, []).append(body)
+
+    def place(self, function: str, lines: Sequence[str], first: int) -> range | None:
+        """Where a run stands, from line ``first`` on."""
+        wanted = [_read(line) for line in lines]
+        best: range | None = None
+        most = _ENOUGH * sum(_weight(words) for words, _ in wanted)
+        for window in self._windows(function, wanted, first):
+            self.pairs -= len(window) * len(wanted)
+            if self.pairs < 0:
+                break
+            worth, place = _fitted(self.lines[window.start : window.stop], wanted)
+            if worth >= most and len(place):
+                best, most = range(window.start + place.start, window.start + place.stop), worth
+        return best
+
+    def _windows(self, function: str, wanted: Sequence[_Line], first: int) -> Iterator[range]:
+        """Where to look: in the function that is named, else around the place that most lines speak for."""
+        if function:
+            for body in self.bodies.get(function, ()):
+                if body.stop > first:
+                    yield range(max(body.start, first), min(body.stop + len(wanted), len(self.lines)))
+            return
+        votes: Counter[int] = Counter()
+        for row, (words, _) in enumerate(wanted):
+            found = self.at.get(words, ())
+            for place in found if len(found) <= _COMMON else ():
+                if place >= first:
+                    votes[(place - row) // _NEAR] += 1
+        if votes:
+            start = votes.most_common(1)[0][0] * _NEAR
+            yield range(max(start - _NEAR, first), min(start + len(wanted) + 2 * _NEAR, len(self.lines)))
+
+
+def _bodies(base: Sequence[str]) -> Iterator[tuple[str, range]]:
+    """(name, lines) of what looks like a function: from a header in column 0 to a brace there."""
+    ends = [number for number, line in enumerate(base) if line.startswith("}")]
+    headers = list(_headers(base))
+    starts = [*(start for start, _ in headers[1:]), len(base)]
+    for (start, name), following in zip(headers, starts, strict=bool(headers)):
+        place = bisect_left(ends, start)
+        if place < len(ends) and ends[place] < following:
+            yield name, range(start, ends[place] + 1)
+
+
+def _headers(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """(number of the line, name) of what looks like the header of a function, and is no prototype."""
+    for number, line in enumerate(lines):
+        if (line[:1].isalpha() or line[:1] == "_") and (found := _NAME.search(line)):
+            ends = (text for text in lines[number : number + _HEADER] if text.rstrip().endswith((";", "{", "}", ")")))
+            if not next(ends, "").rstrip().endswith(";"):
+                yield number, found[1]
+
+
+def _read(line: str) -> _Line:
+    words = tuple(_WORDS.findall(line)[:_LONG])
+    return words, frozenset(words)
+
+
+def _weight(words: Sequence[str]) -> int:
+    """How much a line says."""
+    return min(len(words), _MOST) if len(words) >= _SIGNIFICANT else len(words) > 0
+
+
+def _worth(one: _Line, other: _Line) -> float:
+    """How much two lines say together; nothing when they are not like one another."""
+    if one[0] == other[0]:
+        return _weight(one[0])
+    if len(one[0]) < _SIGNIFICANT or len(other[0]) < _SIGNIFICANT:
+        return 0.0
+    both = len(one[1] & other[1])
+    shared = both / (len(one[1]) + len(other[1]) - both)
+    return shared * _weight(one[0]) / 2 if shared >= _LIKE else 0.0
+
+
+def _fitted(base: Sequence[_Line], wanted: Sequence[_Line]) -> tuple[float, range]:
+    """The best alignment of all of ``wanted`` with a stretch of ``base``: what it is worth, and the stretch.
+
+    Lines of the stretch that stand for nothing cost a little, so that it does not reach for a common line far away.
+    """
+    width = len(base) + 1
+    above: list[tuple[float, int]] = [(0.0, column) for column in range(width)]  # (worth, where the stretch begins)
+    for line in wanted:
+        row: list[tuple[float, int]] = [above[0]]
+        for column in range(1, width):
+            best = above[column]  # the line stands for nothing here
+            worth = _worth(line, base[column - 1])
+            if worth and above[column - 1][0] + worth > best[0]:
+                before = above[column - 1]
+                begins = before[1] if before[0] > 0 else column - 1
+                best = (before[0] + worth, begins)
+            left = row[column - 1]
+            if left[0] - _SKIPPED > best[0]:
+                best = (left[0] - _SKIPPED, left[1])
+            row.append(best)
+        above = row
+    column = max(range(width), key=lambda place: (above[place][0], -place))
+    return above[column][0], range(above[column][1], column)
