@@ -105,6 +105,8 @@ class _Drawer:
         self.text += lines
         self.numbers += numbers
         self._follow((header, *lines) if header else lines)
+        if not _uncommented((*(("/*",) if start.in_comment else ()), *lines, ";"))[-1]:
+            self._invent("*/")  # of a comment that the lines break off in
         if self.open and self.depth and (rest := _unfinished(lines)):
             self._invent(rest)
 

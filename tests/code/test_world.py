@@ -264,6 +264,17 @@ def test_a_hunk_that_starts_in_a_comment_stays_readable(differ: Differ) -> None:
     assert not parse(text).root.has_error, text
 
 
+@pytest.mark.parametrize("first", [" \tone();", " \t * the end of a remark */"])
+def test_a_hunk_that_ends_in_a_comment_does_not_swallow_what_follows(first: str) -> None:
+    hunks = (
+        Hunk(5, 3, 5, 4, "static void f(void)", (first, "+\ttwo();", " \t/*", " \t * A remark")),
+        Hunk(25, 2, 26, 3, "static void g(void)", (" \tthree();", "+\tfour();", " \tfive();")),
+    )
+    text = text_at(worlds([(FileDiff("a.c", "a.c", hunks=hunks),)], Base()), 1, "a.c")
+    assert not parse(text).root.has_error, text
+    assert len(list(functions(parse(text)))) == 2
+
+
 @pytest.mark.parametrize(
     "section",
     [
