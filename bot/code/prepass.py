@@ -243,8 +243,10 @@ def _turn_blocks_into_loops(text: MaskedText) -> None:
 
 def _rename(text: MaskedText, start: int, opening: int, close: int) -> None:
     """A call with a body becomes a loop; a name too short for the word ``while`` becomes ``if``."""
-    word = b"while" if opening - start >= 5 else b"if"
-    if opening - start < len(word):
+    line_end = text.work.find(b"\n", start, opening)
+    room = (opening if line_end < 0 else line_end) - start
+    word = b"while" if room >= 5 else b"if"
+    if room < len(word):
         return
     # Arguments in arguments would be searched again at each level, so not to the end of very long ones.
     for jump in _JUMP.finditer(
@@ -253,7 +255,7 @@ def _rename(text: MaskedText, start: int, opening: int, close: int) -> None:
         text.write(jump.start(), b"0".ljust(len(jump[0])) if _ends_argument(text, jump.end()) else b" " * len(jump[0]))
     text.blank(start, opening)
     text.write(start, word)
-    if text.next_visible(opening + 1) == close and opening - start > len(word):
+    if text.next_visible(opening + 1) == close and opening - start > len(word) and text.work[opening - 1] != 10:
         text.write(opening - 1, b"(1")
 
 
