@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 _WORDS = re.compile(r"\w++|->|[^\w\s]")
 _NAME = re.compile(r"\b(\w++)[ \t]*+\(")
+_DECLARATION = re.compile(r"\t(?!return\b|goto\b|else\b)(?:\w++[ \t]++)++[*\w][\w \t*,\[\]]*+(?=[;=])")
 _LONG = 64  # words of a line that are looked at
 _SIGNIFICANT = 3  # words in a line that says something of its own
 _MOST = 12  # what one line counts at most
@@ -16,6 +18,7 @@ _LIKE = 0.6  # of their words that two lines share to stand for one another
 _COMMON = 40  # places at which a line says nothing of where it is
 _NEAR = 40  # lines that a run may have grown by, on either side
 _ENOUGH = 0.5  # of what a run says that its place must say too
+_CERTAIN = 0.95  # so much of it, and no other state of the run need be tried
 _HEADER = 8  # lines of the longest header
 _PAIRS = 2_000_000  # of lines that are compared for one file
 _SKIPPED = 0.5  # what a line of the base costs that stands for nothing
@@ -24,20 +27,25 @@ _Line = tuple[tuple[str, ...], frozenset[str]]
 """The words of a line, in order and as a set."""
 
 
-Run = tuple[str, Sequence[str]]
-"""The function that some lines begin in, or "", and the lines."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Lines that follow one another: the function that they begin in, or "", and what they are in each state."""
+
+    function: str
+    states: Sequence[Sequence[str]]
 
 
 def places(base: Sequence[str], runs: Sequence[Run]) -> list[range | None]:
     """The lines of ``base`` that each run stands for, one behind the other; None for a run that has no certain place.
 
-    Runs of one function have places together or not at all.
+    A run stands where one of its states is most like the lines: ``base`` may have the change already.  Runs of one
+    function have places together or not at all.
     """
     told = _Told(base)
     found: list[range | None] = []
     first = 0
-    for function, lines in runs:
-        place = told.place(function, lines, first)
+    for run in runs:
+        place = told.place(run, first)
         found.append(place)
         first = place.stop if place is not None else first
     return _together(runs, found)
@@ -45,7 +53,7 @@ def places(base: Sequence[str], runs: Sequence[Run]) -> list[range | None]:
 
 def _together(runs: Sequence[Run], found: Sequence[range | None]) -> list[range | None]:
     """The places, without those of runs that show lines of a function of which others have none."""
-    shown = [{function, *(name for _, name in _headers(lines))} - {""} for function, lines in runs]
+    shown = [{run.function, *(name for lines in run.states for _, name in _headers(lines))} - {""} for run in runs]
     kept = list(found)
     while lost := {name for names, place in zip(shown, kept, strict=True) if place is None for name in names}:
         left = [None if names & lost else place for names, place in zip(shown, kept, strict=True)]
@@ -55,17 +63,49 @@ def _together(runs: Sequence[Run], found: Sequence[range | None]) -> list[range 
     return kept
 
 
-def without(base: Sequence[str], shown: Iterable[Sequence[str]], kept: Sequence[range]) -> list[str]:
-    """``base`` with empty lines for the functions that ``shown`` defines, but for those that reach into ``kept``.
+def without(
+    base: Sequence[str], shown: Iterable[Sequence[str]], parted: Iterable[str], kept: Sequence[range]
+) -> list[str]:
+    """``base`` with empty lines for the functions that ``shown`` defines and those of the names ``parted``.
 
-    Another state of the file may have what a patch brings already: it is to be there once.
+    Those that reach into ``kept`` stay.  Another state of the file may have what a patch brings already, whole or in
+    part: it is to be there once.
     """
-    names = {name for lines in shown for name, _ in _bodies(lines)}
+    names = {name for lines in shown for name, _ in _bodies(lines)} | set(parted)
     result = list(base)
     for name, body in _bodies(base):
         if name in names and not any(place.start < body.stop and body.start < place.stop for place in kept):
             result[body.start : body.stop] = [""] * len(body)
     return result
+
+
+def openings(base: Sequence[str], names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """How the functions of these names begin: header, brace, and what they declare, without the values."""
+    return {
+        name: (*header, *_declared(base[body.start + len(header) : body.stop]))
+        for name, body in _bodies(base)
+        if name in names and (header := _header(base, body))
+    }
+
+
+def _header(base: Sequence[str], body: range) -> tuple[str, ...]:
+    """The lines from the name of a function to the brace that opens its body."""
+    brace = next((number for number in body if base[number].startswith("{")), body.stop)
+    return tuple(base[body.start : brace + 1]) if brace - body.start < _HEADER else ()
+
+
+def _declared(lines: Sequence[str]) -> Iterator[str]:
+    """The declarations that a body begins with: in the kernel an empty line ends them."""
+    statement = ""
+    for line in lines:
+        if not line.strip():
+            return
+        statement += line
+        if statement.endswith(";"):
+            found = _DECLARATION.match(statement)
+            if found:
+                yield f"{found[0].rstrip()};"
+            statement = ""
 
 
 class _Told:
@@ -82,18 +122,22 @@ class _Told:
         for name, body in _bodies(base):
             self.bodies.setdefault(name, []).append(body)
 
-    def place(self, function: str, lines: Sequence[str], first: int) -> range | None:
+    def place(self, run: Run, first: int) -> range | None:
         """Where a run stands, from line ``first`` on."""
-        wanted = [_read(line) for line in lines]
         best: range | None = None
-        most = _ENOUGH * sum(_weight(words) for words, _ in wanted)
-        for window in self._windows(function, wanted, first):
-            self.pairs -= len(window) * len(wanted)
-            if self.pairs < 0:
+        most = _ENOUGH
+        for lines in dict.fromkeys(map(tuple, run.states)):
+            wanted = [_read(line) for line in lines]
+            total = sum(_weight(words) for words, _ in wanted) or 1
+            for window in self._windows(run.function, wanted, first):
+                self.pairs -= len(window) * len(wanted)
+                if self.pairs < 0:
+                    return best
+                worth, place = _fitted(self.lines[window.start : window.stop], wanted)
+                if len(place) and (worth / total > most or (best is None and worth / total == most)):
+                    best, most = range(window.start + place.start, window.start + place.stop), worth / total
+            if most > _CERTAIN:
                 break
-            worth, place = _fitted(self.lines[window.start : window.stop], wanted)
-            if worth >= most and len(place):
-                best, most = range(window.start + place.start, window.start + place.stop), worth
         return best
 
     def _windows(self, function: str, wanted: Sequence[_Line], first: int) -> Iterator[range]:

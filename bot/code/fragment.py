@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from bot.code.patching import Line
 from bot.model import Hunk, Image
@@ -27,13 +28,15 @@ Sparse = Mapping[int, Line]
 """The known lines of a file by number, from 1."""
 
 
-def shown(sections: Mapping[int, str], lines: Sparse, path: str) -> Image:
+def shown(
+    sections: Mapping[int, str], lines: Sparse, path: str, begun: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> Image:
     """The known lines as a fragment that reads as C.
 
     ``sections`` are the hunk headers' words by the first line of their hunk: the function or struct that was open there
-    or the last one before.
+    or the last one before.  ``begun`` are the first lines of functions by name, where these are known.
     """
-    drawer = _Drawer()
+    drawer = _Drawer(begun)
     for run in runs_of(lines):
         drawer.run(run, _section(sections, run), tuple(lines[number].text for number in run))
     drawer.close()
@@ -76,7 +79,8 @@ class _Start:
 class _Drawer:
     """Writes lines and made-up lines, and knows which function is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Mapping[str, tuple[str, ...]]) -> None:
+        self._begun = begun
         self.text: list[str] = []
         self.numbers: list[int] = []
         self.open = ""  # the header of the body that is open
@@ -114,7 +118,9 @@ class _Drawer:
         opening = _opening(section)
         if opening:
             self.open, self.depth = section, 1
-            self._invent(opening, *(() if _AGGREGATE.match(section) or "=" in opening else (_GAP_LINE,)))
+            name = _NAME.search(section)
+            known = self._begun.get(name[1], ()) if name else ()
+            self._invent(*(known or (opening,)), *(() if _AGGREGATE.match(section) or "=" in opening else (_GAP_LINE,)))
 
     def _invent(self, *lines: str) -> None:
         self.text += lines

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.code.alignment import places, without
+from bot.code.alignment import Run, openings, places, without
 from bot.code.fragment import opened, runs_of, shown
 from bot.code.shown_lines import ShownLines
 from bot.model import Image
@@ -15,26 +15,33 @@ def restored(known: Sequence[ShownLines], base: Sequence[str]) -> Callable[[int,
 
     Hunks that have no certain place in ``base`` are shown as fragments below it.  None when that is all of them.
     """
-    runs = runs_of(known[0].lines)
-    texts = [tuple(known[0].lines[number].text for number in run) for run in runs]
-    names = [opened(known[0].headers, run, lines) for run, lines in zip(runs, texts, strict=True)]
-    found = places(base, list(zip(names, texts, strict=True)))
-    if not any(found) or any(len(runs_of(state.lines)) != len(found) for state in known):
+    states = [[tuple(state.lines[number].text for number in run) for run in runs_of(state.lines)] for state in known]
+    if any(len(runs) != len(states[0]) for runs in states):
         return None
-    drawn = [_Drawn(state, found) for state in known]
+    runs = zip(runs_of(known[0].lines), states[0], strict=True)
+    names = [opened(known[0].headers, run, lines) for run, lines in runs]
+    found = places(base, [Run(name, forms) for name, *forms in zip(names, states[0], states[-1], strict=True)])
+    if not any(found):
+        return None
+    parted = {name for name, place in zip(names, found, strict=True) if place is None}
+    begun = openings(base, parted)
+    drawn = [_Drawn(state, found, begun) for state in known]
     kept = [place for place in found if place is not None]
-    rest = without(base, (lines for state in drawn for lines in state.shown), kept)
+    rest = without(base, (lines for state in drawn for lines in state.shown), parted, kept)
     return lambda number, path: drawn[number].image(path, rest)
 
 
 class _Drawn:
-    """One state of a file: what hunks show of it, the places in another state that some of that stands for."""
+    """One state of a file: what hunks show of it, the places in another state that some of that stands for.
 
-    def __init__(self, state: ShownLines, found: Sequence[range | None]) -> None:
+    ``begun`` is how functions begin of which nothing has a place: as in the other state.
+    """
+
+    def __init__(self, state: ShownLines, found: Sequence[range | None], begun: Mapping[str, tuple[str, ...]]) -> None:
         runs = list(zip(runs_of(state.lines), found, strict=True))
         self.placed = [(run, [state.lines[n].text for n in run], place) for run, place in runs if place is not None]
         loose = {number: state.lines[number] for run, place in runs if place is None for number in run}
-        self.loose = shown(state.headers, loose, "")
+        self.loose = shown(state.headers, loose, "", begun)
 
     @property
     def shown(self) -> Iterator[list[str]]:

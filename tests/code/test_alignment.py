@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.code.alignment import places, without
+from bot.code.alignment import Run, openings, places, without
 
 HUB = """\
 static int hub_count(struct hub *hub);
@@ -38,7 +38,7 @@ static void hub_remove(struct hub *hub, struct gadget *g)
 
 def stood(*runs: tuple[str, str], base: list[str] = HUB) -> list[str | None]:
     """What stands in the base at the place of each run."""
-    found = places(base, [(function, lines.splitlines()) for function, lines in runs])
+    found = places(base, [Run(function, [lines.splitlines()]) for function, lines in runs])
     return [None if place is None else "\n".join(base[place.start : place.stop]) for place in found]
 
 
@@ -54,7 +54,7 @@ def test_the_function_that_a_hunk_begins_in_decides_between_equal_lines() -> Non
         "	mutex_unlock(&hub->lock);\n}",
         "	mutex_unlock(&hub->lock);\n}",
     ]
-    first, second = places(HUB, [("hub_add", ending.splitlines()), ("hub_remove", ending.splitlines())])
+    first, second = places(HUB, [Run(name, [ending.splitlines()]) for name in ("hub_add", "hub_remove")])
     assert first == range(14, 16)
     assert second == range(21, 23)
 
@@ -83,11 +83,57 @@ def test_lines_that_end_in_a_function_without_a_place_take_its_other_lines_with_
 
 def test_a_function_that_hunks_bring_is_taken_out_of_the_other_state() -> None:
     shown = ["static int hub_count(struct hub *hub)", "{", "	return 0;", "}"]
-    left = without(HUB, [shown], [])
+    left = without(HUB, [shown], [], [])
     assert "	return hub->count;" not in left
     assert left[7:] == HUB[7:]
     assert len(left) == len(HUB)
-    assert without(HUB, [shown], [range(4, 5)]) == HUB
+    assert without(HUB, [shown], [], [range(4, 5)]) == HUB
+
+
+def test_a_function_of_which_hunks_show_a_part_without_a_place_is_taken_out_too() -> None:
+    assert without(HUB, [], ["hub_count"], [])[7:] == HUB[7:]
+    assert "	return hub->count;" not in without(HUB, [], ["hub_count"], [])
+
+
+def test_lines_stand_where_the_change_is_that_the_base_has_already() -> None:
+    before = "	mutex_lock(&hub->lock);\n	list_add(&g->node, &hub->gadgets, flags);\n	mutex_unlock(&hub->lock);"
+    after = "	mutex_lock(&hub->lock);\n	list_add(&g->node, &hub->gadgets, flags);\n	hub->count += flags;"
+    base = [*HUB[:10], *before.splitlines(), "", *HUB[11:]]
+    states = [before.splitlines(), [*after.splitlines(), "	mutex_unlock(&hub->lock);"]]
+    (place,) = places(HUB, [Run("hub_add", states)])
+    assert place == range(11, 15)
+    assert places(base, [Run("hub_add", states)]) == [range(10, 13)]
+
+
+def test_how_functions_begin_is_their_header_and_what_they_declare() -> None:
+    base = """\
+static int hub_find(struct hub *hub,
+			int number)
+{
+	struct gadget *first = hub_first(hub), *g;
+	char name[NAME_MAX];
+	const struct hub_ops *ops = {
+		.poke = hub_poke,
+	};
+
+	int late;
+	return hub_do(hub, number);
+}
+
+static int hub_count(struct hub *hub)
+{
+	return hub->count;
+}
+""".splitlines()
+    assert openings(base, {"hub_find", "hub_count", "none"}) == {
+        "hub_find": (
+            *base[:3],
+            "	struct gadget *first;",
+            "	char name[NAME_MAX];",
+            "	const struct hub_ops *ops;",
+        ),
+        "hub_count": tuple(base[13:15]),
+    }
 
 
 LINES = st.lists(st.sampled_from([*HUB, "x", "", "}", "	a b c;", "f(", "{"]), max_size=30)
@@ -95,11 +141,12 @@ LINES = st.lists(st.sampled_from([*HUB, "x", "", "}", "	a b c;", "f(", "{"]), ma
 
 @given(LINES, st.lists(st.tuples(st.sampled_from(["", "hub_add", "hub_count"]), LINES), max_size=5))
 def test_places_lie_in_the_file_and_in_order(base: list[str], runs: list[tuple[str, list[str]]]) -> None:
-    found = [place for place in places(base, runs) if place is not None]
+    asked = [Run(function, [lines, lines[::-1]]) for function, lines in runs]
+    found = [place for place in places(base, asked) if place is not None]
     assert all(0 <= place.start < place.stop <= len(base) for place in found)
     assert all(one.stop <= other.start for one, other in pairwise(found))
 
 
 def test_a_huge_hunk_is_given_up() -> None:
     lines = [f"	call({number}, {number});" for number in range(5_000)]
-    assert places(["int f(void)", "{", *lines, "}"], [("f", lines)]) == [None]
+    assert places(["int f(void)", "{", *lines, "}"], [Run("f", [lines])]) == [None]
