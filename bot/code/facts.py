@@ -34,6 +34,8 @@ class FactKind(enum.Enum):
     FREE = enum.auto()
     SLEEP = enum.auto()
 
+    __hash__ = object.__hash__  # each is there once; by name, as Enum does it, sets of them are slow
+
 
 class Function:
     """A function definition at its place in a file."""

@@ -24,6 +24,8 @@ class StepKind(enum.Enum):
     GAP = enum.auto()  # source lines that the hunks do not show
     JOIN = enum.auto()  # nothing happens
 
+    __hash__ = object.__hash__  # each is there once; by name, as Enum does it, sets of them are slow
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
