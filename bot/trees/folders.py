@@ -49,10 +49,11 @@ class Folders:
     ) -> tuple[int, list[str], list[str]] | None:
         folders, sources = [], []
         try:
-            changed = os.stat(self._root / prefix).st_mtime_ns  # noqa: PTH116  thousands of them: a Path costs more
+            folder = f"{self._root}/{prefix}"  # thousands of them: a Path costs more
+            changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
             if known is not None and known[0] == changed:
                 return known
-            with os.scandir(self._root / prefix) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
