@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from bot.trees.index import Index, blob_name
+from bot.trees.index import LEARNT_AT_ONCE, Index, blob_name
 from bot.trees.scope import is_source
 from bot.trees.search import MAX_FILE_BYTES
 
@@ -76,10 +76,13 @@ class Folders:
         self._recall()
         blobs: dict[str, str] = {}
         fresh: dict[str, bytes] = {}
-        numbers = self._index.numbers()
+        known = self._index.numbers().keys()
         for path in paths:
             with suppress(OSError):  # it went away since the folder was listed
-                blobs[path] = self._blob(path, fresh, numbers.keys())
+                blobs[path] = self._blob(path, fresh, known)
+            if len(fresh) >= LEARNT_AT_ONCE:
+                self._index.learn(fresh.items())
+                fresh, known = {}, self._index.numbers().keys()
         if fresh:
             self._index.learn(fresh.items())
         self._save()

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha1
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from bot.trees.words import words_of
 
 ResultT = TypeVar("ResultT")
 LIMIT_BYTES = 1 << 30
+LEARNT_AT_ONCE = 3_000  # files: what they say is in memory meanwhile
 _DAY = 86_400
 _WAIT_SECONDS = 10.0  # for another process that writes
 # Nothing is wrong with the file: somebody else has it for long, or it cannot be written.
@@ -103,13 +105,16 @@ class Index:
             return self._with(ask)
 
     def learn(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Take in the words of blobs, all of them or none."""
-        words = {blob: words_of(data) for blob, data in files}
-        if words:
-            with self._lock:
-                self._with(lambda database: postings.learn(database, words))
-                self._state = -1
-                self._with(self._within_limit)
+        """Take in the words of blobs, some thousands at a time, of which all are taken in or none."""
+        left = iter(files)
+        while words := {blob: words_of(data) for blob, data in islice(left, LEARNT_AT_ONCE)}:
+            self._learn(words)
+
+    def _learn(self, words: Mapping[str, Iterable[bytes]]) -> None:
+        with self._lock:
+            self._with(lambda database: postings.learn(database, words))
+            self._state = -1
+            self._with(self._within_limit)
 
     def holding(self, word: bytes) -> frozenset[int]:
         """The numbers of the blobs that a word finds."""
