@@ -102,6 +102,9 @@ class WallClock:
         self._running.add(task)
         try:
             await task
+        except asyncio.CancelledError:
+            if not self._draining:
+                raise  # else it was cut short, which whoever drains says; to APScheduler it would be a fault
         finally:
             self._running.discard(task)
 

@@ -9,7 +9,11 @@ import ast
 import asyncio
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from tests.chats.slack_server import APP_TOKEN, BOT_TOKEN, CHANNEL_NAME, SlackServer, heard, needs_slack, slack_server
 from tests.journeys.gracewatch import EXAMPLES, ROOT
@@ -94,16 +98,23 @@ class Record:
         return {subject for kind, _, subject in lines if kind == what}
 
 
-async def test_no_mail_and_no_question_makes_it_reach_beyond_itself(tmp_path: Path) -> None:
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder whose name leaves room for the names of sockets, which are short."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+async def test_no_mail_and_no_question_makes_it_reach_beyond_itself(tmp_path: Path, temporary: Path) -> None:
     record, own = Record(tmp_path / "record"), tmp_path / "own"
-    for name in ("own", "temporary", "slack"):
+    for name in ("own", "slack"):
         (tmp_path / name).mkdir()
     async with slack_server(tmp_path / "slack") as server:
         others = {
             "PYTHONPATH": f"{ROOT / 'tests/journeys/recorder'}:{ROOT}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "RECORD": str(tmp_path / "record"),
-            "TMPDIR": str(tmp_path / "temporary"),
+            "TMPDIR": str(temporary),
             "GRACEWATCH_TREE_PATH": str(repository(tmp_path / "tree")),
             "GRACEWATCH_TREE_REV": "HEAD",
             "GRACEWATCH_SLACK_API_URL": server.api_url,
@@ -128,7 +139,8 @@ async def test_no_mail_and_no_question_makes_it_reach_beyond_itself(tmp_path: Pa
     assert record.of("connect")
     assert record.of("look-up") <= {"127.0.0.1", "localhost"}
     assert record.of("run") == {"git"}
-    assert {place(path, tmp_path) for path in record.of("write")} == {"own/state", "temporary", "/dev/null"}
+    places = {place(path, own / "state", temporary) for path in record.of("write")}
+    assert places == {"state", temporary.name, "/dev/null"}
     assert not list(tmp_path.rglob("*gracewatch-was-here*"))
     assert not list(Path("/tmp").glob("*gracewatch-was-here*"))  # noqa: S108  where the mails would have it
 
@@ -144,9 +156,9 @@ async def asked(server: SlackServer) -> None:
         await server.until(answered)
 
 
-def place(path: str, folder: Path) -> str:
-    """Which of the folders of the test it is in; itself where it is in none."""
-    for name in ("own/state", "temporary"):
-        if Path(path).is_relative_to(folder / name) and ".." not in Path(path).parts:
-            return name
+def place(path: str, *folders: Path) -> str:
+    """Which of the folders it is in; itself where it is in none."""
+    for folder in folders:
+        if Path(path).is_relative_to(folder) and ".." not in Path(path).parts:
+            return folder.name
     return path
