@@ -15,9 +15,9 @@ from tests.chats.slack_server import (
     CHANNEL_NAME,
     SECRET,
     SlackServer,
-    free_port,
     slack_server,
 )
+from tests.ports import free_port
 
 
 @pytest.fixture

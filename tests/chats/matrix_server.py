@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 
 from tests.chats.people import PATIENCE
-from tests.chats.slack_server import free_port
+from tests.ports import free_port
 
 BIN = Path(__file__).parents[2] / ".venv-servers" / "bin"
 needs_matrix = pytest.mark.skipif(

@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +29,8 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from aiohttp import web
+
+from tests.ports import free_port
 
 BINARY = Path(__file__).parents[2] / "node_modules" / "local-slack-linux-x64" / "bin" / "local-slack"
 needs_slack = [
@@ -53,12 +54,6 @@ apps:
     appToken: {APP_TOKEN}
     signingSecret: {SECRET}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class SlackServer:

@@ -18,7 +18,7 @@ from bot.model import Action, Code, Level, Page, Text
 from bot.ports import Cause, ChatError
 from tests.chats.matrix_server import Accounts, MatrixServer, matrix_room, needs_matrix
 from tests.chats.people import Person, listening
-from tests.chats.slack_server import free_port
+from tests.ports import free_port
 
 pytestmark = needs_matrix
 

@@ -21,8 +21,8 @@ from bot.model import DeliveryState, Page, Text
 from bot.ports import ChatError
 from handlers.delivery_due import delivery_due, interrupted
 from tests.chats.people import PATIENCE
-from tests.chats.slack_server import free_port
 from tests.handlers.outbox import card, outbox
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 EMULATE = ROOT / "node_modules" / "emulate" / "dist" / "index.js"

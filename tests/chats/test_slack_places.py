@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.places import Places
 from bot.ports import ChatError
-from tests.chats.slack_server import free_port
+from tests.ports import free_port
 
 ANSWERS = {
     "conversations.open": {"ok": True, "channel": {"id": "D042"}},

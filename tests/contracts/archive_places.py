@@ -24,6 +24,7 @@ from bot.feeds.mirror import Mirror
 from bot.feeds.nntp import Nntp
 from bot.feeds.public_inbox import PublicInbox
 from bot.ports import Feed
+from tests.ports import free_port
 
 _PATIENCE = 60.0  # seconds: far more than a loaded machine needs
 
@@ -36,7 +37,7 @@ class Server:
         self.config = self.folder / "config"
         self.env = {**os.environ, "HOME": str(self.folder), "PI_CONFIG": str(self.config)}
         self.log = self.folder / "server.log"
-        self.http, self.nntp = _free_port(), _free_port()
+        self.http, self.nntp = free_port(), free_port()
         self._names = (f"kvm{number}" for number in itertools.count())
         self._pattern = self.folder / "pattern"
         words = ("pattern", str(self._pattern), "http://127.0.0.1/pattern", "pattern@lists.example.org")
@@ -199,13 +200,6 @@ class MirrorPlace(ServedPlace):
 
     def feed(self) -> Feed:
         return Mirror(self.url, HASTY, self.mirrors, name="kvm", limit=LIMIT)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def _answers(port: int) -> bool:

@@ -21,11 +21,11 @@ from tests.chats.slack_server import (
     SECRET,
     SlackServer,
     button_of,
-    free_port,
     needs_slack,
     slack_server,
 )
 from tests.journeys.gracewatch import EXAMPLES, feed_of
+from tests.ports import free_port
 
 pytestmark = needs_slack
 V1, V3 = EXAMPLES / "kvm/v1.mbox", EXAMPLES / "kvm/v3.mbox"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 _ACCOUNT = "postgres"  # the server refuses to run as root
 
@@ -32,7 +33,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         programs = binaries()
         assert programs is not None
-        self._folder, self._programs, self._port = folder, programs, _free_port()
+        self._folder, self._programs, self._port = folder, programs, free_port()
         data = str(folder / "data")
         self._run("initdb", "-D", data, "-U", _ACCOUNT, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
 
@@ -92,9 +93,3 @@ def database(server: str, name: str) -> Iterator[str]:
         yield f"{server.rpartition('/')[0]}/{name}"
     finally:
         subprocess.run((str(programs / "dropdb"), *where, "--force", name), check=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
