@@ -59,7 +59,7 @@ class Directory:
         """The source files."""
         now = time.monotonic()
         if self._scope is None or now > self._scope_until:
-            self._scope, self._scope_until = Scope(self._folders.paths()), now + _SCOPE_SECONDS
+            self._scope, self._scope_until = Scope(self._folders.sources()), now + _SCOPE_SECONDS
         return self._scope
 
     def sources(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:

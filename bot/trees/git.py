@@ -13,7 +13,7 @@ from bot.model import Answer, Wanted
 from bot.ports import TreeError
 from bot.trees.index import Index
 from bot.trees.outlines import decoded, outlines
-from bot.trees.scope import Scope, is_inside, is_source
+from bot.trees.scope import Scope, by_folder, is_inside, is_source
 from bot.trees.search import MAX_FILE_BYTES, Search
 
 _ID = re.compile(r"[0-9a-f]{7,64}\Z")
@@ -31,7 +31,7 @@ class GitTree:
         self.rev = rev
         self._listed = ""  # the commit that the files below are of
         self._ids: dict[str, str] = {}
-        self._scope = Scope(())
+        self._scope = Scope({})
         self.index = index or Index()
         self._lock = threading.Lock()  # answers are made in threads
         self.name = self._named(self._commit())
@@ -97,7 +97,7 @@ class GitTree:
             self._ids = {
                 path: words.split(" ")[2] for words, _, path in entries if words[:3] == "100" and is_source(path)
             }
-            self._scope, self._listed = Scope(self._ids), commit
+            self._scope, self._listed = Scope(by_folder(self._ids)), commit
         return self._ids
 
     def _numbered(self, objects: git.Objects, ids: Mapping[str, str], paths: Sequence[str]) -> list[tuple[str, int]]:

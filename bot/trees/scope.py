@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import translate
 from itertools import takewhile
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 _SOURCE = (".c", ".h")
 # Names of folders that tell a place and not a subsystem.
@@ -18,24 +20,37 @@ _NAMESAKE = 2  # the rank of what bears the name of a subsystem
 _DEEP = frozenset({"arch", "drivers", "sound"})  # three levels name a subsystem there, elsewhere two do
 
 
+ByFolder: TypeAlias = Mapping[str, Sequence[str]]
+"""The names of the source files in each folder, by what their paths begin with: "virt/kvm/", "" for the root."""
+
+
 class Scope:
     """The source files of one state of a tree."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = tuple(path for path in paths if is_source(path))
+    def __init__(self, folders: ByFolder) -> None:
+        self._folders = folders
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        return self._paths
+    def paths(self) -> list[str]:
+        return [f"{folder}{name}" for folder, names in self._folders.items() for name in names]
 
     def nearest(self, near: tuple[str, ...]) -> tuple[str, ...]:
         """As the function; remembered, since a series asks more than once."""
         if near not in self._known:
             if len(self._known) > _MAX_KNOWN:
                 self._known.clear()
-            self._known[near] = tuple(nearest(self._paths, near))
+            self._known[near] = tuple(nearest(self._folders, near))
         return self._known[near]
+
+
+def by_folder(paths: Iterable[str]) -> ByFolder:
+    """The source files among these, by folder."""
+    folders: defaultdict[str, list[str]] = defaultdict(list)
+    for path in filter(is_source, paths):
+        begin = path.rfind("/") + 1
+        folders[path[:begin]].append(path[begin:])
+    return folders
 
 
 def chosen(paths: Iterable[str], patterns: Sequence[str]) -> list[str]:
@@ -53,7 +68,7 @@ def is_source(path: str) -> bool:
     return path.endswith(_SOURCE)
 
 
-def nearest(paths: Iterable[str], near: Sequence[str]) -> list[str]:
+def nearest(folders: ByFolder, near: Sequence[str]) -> list[str]:
     """The source files to search, the nearest to the directories ``near`` first; all of them when it is empty.
 
     Near are the directories themselves, their subsystems, the headers in include/, and what bears the subsystem's name
@@ -64,23 +79,18 @@ def nearest(paths: Iterable[str], near: Sequence[str]) -> list[str]:
     names = {subsystem[-1] for subsystem in subsystems if len(subsystem) > 1} - _NO_NAMES
     aside = _ASIDE - {place[0] for place in places if place}
     begins = tuple(names)
-    known: dict[str, tuple[int | None, int] | None] = {}  # (rank, closeness) of folders; None for those aside
-    ranked: list[tuple[int, int, str]] = []
-    for path in paths:  # tens of thousands, in a tenth as many folders
-        folder, _, file = path.rpartition("/")
-        if folder not in known:
-            parts = tuple(folder.split("/")) if folder else ()
-            inside = not parts or parts[0] not in aside
-            known[folder] = (_rank(parts, places, subsystems, names), -_shared(parts, places)) if inside else None
-        found = known[folder]
-        if found is None or not is_source(file):
+    ranked: defaultdict[tuple[int, int], list[str]] = defaultdict(list)  # by rank and closeness
+    for folder, files in folders.items():
+        parts = tuple(folder.split("/")[:-1])
+        if parts and parts[0] in aside:
             continue
-        rank = found[0]
-        if (rank is None or rank > _NAMESAKE) and file.startswith(begins):
-            rank = _NAMESAKE
+        rank = _rank(parts, places, subsystems, names)
+        namesakes = [name for name in files if name.startswith(begins)] if rank is None or rank > _NAMESAKE else []
+        if namesakes:
+            ranked[_NAMESAKE, -_shared(parts, places)] += [f"{folder}{name}" for name in namesakes]
         if rank is not None:
-            ranked.append((rank, found[1], path))
-    return [path for _, _, path in sorted(ranked)]
+            ranked[rank, -_shared(parts, places)] += [f"{folder}{name}" for name in files]
+    return list(dict.fromkeys(path for place in sorted(ranked) for path in sorted(ranked[place])))
 
 
 def _rank(
