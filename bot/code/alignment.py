@@ -145,7 +145,7 @@ class _Told:
         if function:
             for body in self.bodies.get(function, ()):
                 if body.stop > first:
-                    yield range(max(body.start, first), min(body.stop + len(wanted), len(self.lines)))
+                    yield range(max(body.start, first), min(body.stop + len(wanted) + _NEAR, len(self.lines)))
             return
         votes: Counter[int] = Counter()
         for row, (words, _) in enumerate(wanted):
