@@ -64,7 +64,7 @@ def _is_part(series: Series, message: Message) -> bool:
     """Does a part that has another key belong here all the same?"""
     subject = message.subject
     members = _members(series)
-    if _joins_cover(series, message) or _takes_place(series, message):
+    if _joins_cover(series, message) or _counts_itself(series, message) or _takes_place(series, message):
         return True
     if (
         series.expected != max(subject.total or 1, 1)
@@ -89,6 +89,16 @@ def _joins_cover(series: Series, message: Message) -> bool:
         return False
     apart = series.cover is None if subject.index == 0 else not series.patches
     return apart and any(runs.of_one_run(message.id, member.id) for member in _members(series))
+
+
+def _counts_itself(series: Series, message: Message) -> bool:
+    """Are these a cover ``0/3`` and the patches ``1/2`` and ``2/2`` right below it?"""
+    subject = message.subject
+    if subject.total is None or series.version != subject.version or not same_author(series.author, message.sender):
+        return False
+    apart = series.cover is None if subject.index == 0 else not series.patches
+    more = subject.total - series.expected if subject.index == 0 else series.expected - subject.total
+    return apart and more == 1 and _is_child(_members(series), message)
 
 
 def _takes_place(series: Series, message: Message) -> bool:

@@ -111,7 +111,8 @@ def _derived(series: Series) -> Series:
     head = series.cover or (first.message if first else None)
     if head is None:
         return series
-    told = head.subject.total or (first.message.subject.total if first else None) or 1
+    counted = first.message.subject.total if first else None
+    told = counted or head.subject.total or 1
     problems = [problem for problem in series.problems if not problem.startswith("the subjects ")]
     if told > MOST_PARTS:
         problems.append(f"the subjects announce {told} parts; {MOST_PARTS} are waited for")
@@ -122,6 +123,8 @@ def _derived(series: Series) -> Series:
     if series.cover and series.cover.subject.version != version:
         problems.append(f"the subjects disagree: the cover says v{series.cover.subject.version}, patches v{version}")
         version = max(version, series.cover.subject.version)
+    if counted and head.subject.total != counted:
+        problems.append(f"the subjects disagree: the cover says {head.subject.total} parts, patches {counted}")
     members = [message for message in (series.cover, *(patch.message for patch in series.patches)) if message]
     bases = [patch.base_commit for patch in series.patches if patch.base_commit]
     return replace(

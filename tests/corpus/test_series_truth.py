@@ -85,6 +85,8 @@ def difference(ours: Ids, theirs: Sequence[Ids], letters: dict[str, Letter], hom
         return ""
     if not theirs:
         return "b4 has no such series"
+    if any(other[:-1] == ours and other[-1] is None for other in theirs):
+        return "b4 waits for a part that the cover counted too much"
     for other in theirs:
         head = letters[other[0]][0].subject.kind if other[0] in letters else None
         if other[1:] == ours[1:] and head is SubjectKind.PULL:
@@ -115,7 +117,11 @@ async def compared(place: Path) -> Counter[str]:
 
 async def test_the_series_of_the_kvm_ppc_epoch_are_those_of_b4() -> None:
     said = await compared(CORPUS / "feeds" / "kvm-ppc.0.bundle")
-    assert said == {"": 306, "parts that were sent again": 2}
+    assert said == {
+        "": 306,
+        "parts that were sent again": 1,
+        "b4 waits for a part that the cover counted too much": 1,
+    }
 
 
 async def test_the_series_of_the_kvmarm_mailboxes_are_those_of_b4() -> None:

@@ -276,6 +276,22 @@ def test_a_cover_whose_version_differs_from_its_patches_is_joined_by_their_run()
         assert series.problems == ("the subjects disagree: the cover says v2, patches v3",)
 
 
+def test_a_cover_may_count_itself() -> None:
+    cover = mail("[PATCH 0/3] KVM: two steps", "c", body="Hello.\n")
+    for letters in ((cover, FIRST, SECOND), (SECOND, FIRST, cover), (FIRST, cover, SECOND)):
+        series = one(*letters)
+        assert (series.message_ids, series.state) == (("c@x", "p1@x", "p2@x"), SETTLED)
+        assert series.problems == ("the subjects disagree: the cover says 3 parts, patches 2",)
+
+
+def test_a_series_below_the_cover_of_another_stays_one_of_its_own() -> None:
+    cover = mail("[PATCH 0/5] KVM: five steps", "c", body="Hello.\n")
+    fifth = [mail(f"[PATCH {n}/5] KVM: {n}", f"k{n}", to="c", minute=n) for n in range(1, 6)]
+    for letters in ((cover, *fifth, FIRST, SECOND), (FIRST, SECOND, cover, *fifth)):
+        series = grow(*letters)
+        assert sorted(len(each.message_ids) for each in series.values()) == [2, 6]
+
+
 def test_only_the_cover_may_say_rfc() -> None:
     cover = mail("[RFC PATCH 0/2] KVM: two steps", "c", body="Hello.\n")
     for letters in ((cover, FIRST, SECOND), (SECOND, FIRST, cover)):
