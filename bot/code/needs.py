@@ -121,14 +121,22 @@ class Needs:
             count > 0 and need.met_by(lock.what) for state in held.states for lock, count in state
         ):
             return False
-        if "IS_ENABLED(" in function.text and any("IS_ENABLED(" in told for told in function.flow.known_at(number)):
-            return False  # perhaps nothing of it is compiled
-        if self._of_new_object(function, number):
-            return False  # what it could read of is not set up yet
         if number in self._behind_gaps(function):
-            return self.dropped(function, number, need)
+            return self.dropped(function, number, need) and not self._set_aside(function, number)
+        return self.in_sight(function, number, need)
+
+    def in_sight(self, function: Function, number: int, need: Need) -> bool:
+        """Whether all that may take what would do, on any way to a step, is among what is held there."""
+        if number in self._behind_gaps(function) or self._set_aside(function, number):
+            return False
         behind = self._behind_takers(function, need)
         return behind is not None and number not in behind
+
+    def _set_aside(self, function: Function, number: int) -> bool:
+        """Whether a step perhaps needs nothing: not compiled, or about an object that is not set up yet."""
+        if "IS_ENABLED(" in function.text and any("IS_ENABLED(" in told for told in function.flow.known_at(number)):
+            return True
+        return self._of_new_object(function, number)
 
     def _behind_gaps(self, function: Function) -> frozenset[int]:
         """The steps that a way from lines which are not shown leads to."""

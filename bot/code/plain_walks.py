@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from bot.code.contract import asked_of_callers, held_by_caller
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import ListProtection, WorldFacts
-from bot.code.reads import is_read
+from bot.code.reads import is_read, names_a_reader
 from bot.code.vocabulary import ASSERTED, MUTEX, RWLOCK, RWSEM, SEQ, SPIN
 
-_READS = re.compile(r"get|find|lookup|match|first|next|index|by|is|has|master|upper")
 _LOCKS = frozenset({ASSERTED, MUTEX, RWLOCK, RWSEM, SEQ, SPIN})
 
 
@@ -82,13 +80,9 @@ def _reader_in_body(code: WorldFacts, function: Function, walk: Fact) -> Step | 
             continue
         callee = code.defined(step.name, function.path)
         inside = callee.flow.steps if callee is not None and callee is not function and not callee.sections else ()
-        if any(other.kind is StepKind.CALL and _names_a_reader(other.name) for other in (step, *inside)):
+        if any(other.kind is StepKind.CALL and names_a_reader(other.name) for other in (step, *inside)):
             return step
     return None
-
-
-def _names_a_reader(name: str) -> bool:
-    return name.endswith("_rcu") and _READS.search(name) is not None
 
 
 def _called_unlocked(code: WorldFacts, function: Function) -> bool:

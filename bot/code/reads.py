@@ -11,6 +11,7 @@ from bot.code.sections import Lock, lock_of
 from bot.code.spelling import tight
 from bot.code.vocabulary import LOOKUPS, READ_SIDE, READS, REFERENCE_GET, UPDATER_READS, WALKS
 
+_READS = re.compile(r"get|find|lookup|match|first|next|index|by|is|has|master|upper")
 _MEMBER = re.compile(r"(\w+)->[\w.>-]+")
 
 
@@ -21,6 +22,11 @@ def is_read(step: Step) -> bool:
     if step.kind is not StepKind.CALL or step.name in UPDATER_READS - READS.keys():
         return False
     return step.name in READS or step.name in LOOKUPS or (step.name in WALKS and WALKS[step.name].rcu)
+
+
+def names_a_reader(name: str) -> bool:
+    """Whether a function is one of those that are called in a section, as ``dev_get_by_index_rcu()`` is."""
+    return name.endswith("_rcu") and _READS.search(name) is not None
 
 
 def loads(function: Function) -> Iterator[tuple[int, str]]:

@@ -16,7 +16,13 @@ LEFT_OUT = frozenset({"P11", "P12", "P13", "P14"})
 # The rules that name a fault of each class.  A class without any is one that no rule is built for.
 CLAIMS: dict[str, frozenset[str]] = {
     "P1": frozenset(
-        {"called-outside-section", "irq-routing-without-irq-srcu", "memslots-without-srcu", "read-lock-removed"}
+        {
+            "called-outside-section",
+            "irq-routing-without-irq-srcu",
+            "memslots-without-srcu",
+            "read-lock-removed",
+            "section-around-one-call-only",
+        }
     ),
     "P2": frozenset(
         {
@@ -96,7 +102,14 @@ CLAIMS: dict[str, frozenset[str]] = {
             "rhashtable-lookup-result-outlives-section",
         }
     ),
-    "P8": frozenset({"reclaim-before-unlink", "handle-visible-before-object-ready", "wait-before-unlink"}),
+    "P8": frozenset(
+        {
+            "handle-visible-before-object-ready",
+            "reclaim-before-unlink",
+            "static-call-out-of-step",
+            "wait-before-unlink",
+        }
+    ),
     "P9": frozenset(
         {
             "call-srcu-without-srcu-barrier",
