@@ -10,8 +10,9 @@ from bot.code.contract import asked_of_callers, comments_of
 from bot.code.facts import Function
 from bot.code.flow import StepKind
 from bot.code.needs import Needs
+from bot.code.reads import anything_held
 from bot.code.tables import QUEUED
-from bot.code.vocabulary import SRCU
+from bot.code.vocabulary import RCU, SRCU
 
 _DEPTH = 6  # callers followed
 _MAX_CALLERS = 24  # of one function
@@ -79,7 +80,32 @@ class Entries:
                 return f"{function.name}() runs as work"
             if slot.member in _PROCESS.get(slot.type, ()):
                 return f"{function.name}() is {slot.type}.{slot.member}, called with nothing held"
+        if need.kind == RCU and self._sees_to_itself(function, need):
+            return f"{function.name}() takes sections of its own, and its callers none"
         return ""
+
+    def _sees_to_itself(self, function: Function, need: Need) -> bool:
+        """Whether a function takes sections where nothing is held, and its callers, and theirs, hold nothing."""
+        opens = any(
+            lock.kind == RCU and call.takes and not anything_held(function, number)
+            for number, lock, call in function.locks
+        )
+        return opens and self._bare_above(function, need, 2)
+
+    def _bare_above(self, function: Function, need: Need, levels: int) -> bool:
+        """Whether all who call a function are in sight, and hold nothing that would do at that many levels."""
+        calls = self.code.callers(function)
+        return (
+            function.static
+            and bool(calls)
+            and all(
+                number >= 0
+                and not self.asks(caller, need)
+                and not anything_held(caller, number)
+                and (levels <= 1 or self._bare_above(caller, need, levels - 1))
+                for caller, number in calls
+            )
+        )
 
     def asks(self, function: Function, need: Need) -> bool:
         """Whether a function says that its callers hold something that would do."""

@@ -87,6 +87,86 @@ LEFT = Example(
 """,
 )
 
+OWN = Example(
+    "a function that has a section for something else, and whose callers hold none",
+    """\
+ struct gadget { int id; };
+ struct hub { struct gadget __rcu *first, *spare; };
+
+ static int hub_spare(struct hub *hub)
+ {
++	return rcu_dereference(hub->spare)->id; // <-- warns
+-	return 0;
+ }
+
+ static int hub_choose(struct hub *hub)
+ {
+ 	int id;
+
+ 	rcu_read_lock();
+ 	id = rcu_dereference(hub->first)->id;
+ 	rcu_read_unlock();
+ 	return id ? id : hub_spare(hub);
+ }
+
+ static int hub_settle(struct hub *hub)
+ {
+ 	return hub_choose(hub);
+ }
+
+ int hub_fault(struct hub *hub)
+ {
+ 	return hub_settle(hub);
+ }
+""",
+)
+
+OWN_AND_CALLERS = Example(
+    "a section inside the callers' section; callers that are not all in sight",
+    """\
+ struct gadget { int id; };
+ struct hub { struct gadget __rcu *first, *spare; };
+
+ static int hub_spare(struct hub *hub)
+ {
++	return rcu_dereference(hub->spare)->id;
+-	return 0;
+ }
+
+ static int hub_choose(struct hub *hub)
+ {
+ 	int id;
+
+ 	rcu_read_lock();
+ 	id = rcu_dereference(hub->first)->id;
+ 	rcu_read_unlock();
+ 	return id ? id : hub_spare(hub);
+ }
+
+ static int hub_settle(struct hub *hub)
+ {
+ 	return hub_choose(hub);
+ }
+
+ int hub_fault(struct hub *hub)
+ {
+ 	guard(rcu)();
+ 	return hub_settle(hub);
+ }
+
+ int hub_any(struct hub *hub)
+ {
+ 	int id;
+
+ 	rcu_read_lock();
+ 	id = rcu_dereference(hub->first)->id;
+ 	rcu_read_unlock();
++	return id ? id : rcu_dereference(hub->spare)->id;
+-	return id;
+ }
+""",
+)
+
 HELD = Example(
     "a section, a lock, a lock that a callee takes, a contract, a callee with a section of its own",
     """\
@@ -152,8 +232,8 @@ UNKNOWN_TABLE = Example(
     why="""What the callee reads may be freed as soon as a grace period ends.  Its other callers hold the section; on
     this way, from the entry down, nobody does.""",
     instead="Take the section around the call and the use of what it found, or call a form that takes a reference.",
-    bad=(WORK, TOLD, LEFT),
-    good=(HELD,),
+    bad=(WORK, TOLD, LEFT, OWN),
+    good=(HELD, OWN_AND_CALLERS),
     blind_spots=(UNKNOWN_TABLE,),
     replaces=("read-lock-removed",),
 )
