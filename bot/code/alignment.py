@@ -112,6 +112,7 @@ class _Told:
     """A state of a file, with what its lines say."""
 
     def __init__(self, base: Sequence[str]) -> None:
+        self.base = base
         self.lines = [_read(line) for line in base]
         self.pairs = _PAIRS
         self.at: dict[tuple[str, ...], list[int]] = {}
@@ -125,6 +126,7 @@ class _Told:
     def place(self, run: Run, first: int) -> range | None:
         """Where a run stands, from line ``first`` on."""
         best: range | None = None
+        like: Sequence[str] = ()
         most = _ENOUGH
         for lines in dict.fromkeys(map(tuple, run.states)):
             wanted = [_read(line) for line in lines]
@@ -132,13 +134,36 @@ class _Told:
             for window in self._windows(run.function, wanted, first):
                 self.pairs -= len(window) * len(wanted)
                 if self.pairs < 0:
-                    return best
+                    return best and self._braced(best, like)
                 worth, place = _fitted(self.lines[window.start : window.stop], wanted)
                 if len(place) and (worth / total > most or (best is None and worth / total == most)):
                     best, most = range(window.start + place.start, window.start + place.stop), worth / total
+                    like = lines
             if most > _CERTAIN:
                 break
-        return best
+        return best and self._braced(best, like)
+
+    def _braced(self, place: range, lines: Sequence[str]) -> range:
+        """A place with the braces of the function that the lines have: what lies between is to be replaced, too."""
+        start, stop = place.start, place.stop
+        if self._count("{", place) < sum(line.startswith("{") for line in lines):
+            start = next(self._braces("{", "}", range(start - 1, max(start - _NEAR, 0) - 1, -1)), start)
+        if self._count("}", place) < sum(line.startswith("}") for line in lines):
+            stop = next(
+                (found + 1 for found in self._braces("}", "{", range(stop, min(stop + _NEAR, len(self.base))))), stop
+            )
+        return range(start, stop)
+
+    def _count(self, brace: str, place: range) -> int:
+        return sum(self.base[number].startswith(brace) for number in place)
+
+    def _braces(self, brace: str, other: str, numbers: range) -> Iterator[int]:
+        """The lines that begin with a brace, as far as the first that begins with the other one."""
+        for number in numbers:
+            if self.base[number].startswith(other):
+                return
+            if self.base[number].startswith(brace):
+                yield number
 
     def _windows(self, function: str, wanted: Sequence[_Line], first: int) -> Iterator[range]:
         """Where to look: in the function that is named, else around the place that most lines speak for."""

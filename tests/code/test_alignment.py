@@ -48,6 +48,15 @@ def test_lines_stand_where_lines_like_them_are() -> None:
     assert stood(("hub_add", older)) == ["\n".join(HUB[11:15])]
 
 
+def test_what_stands_before_the_function_s_own_braces_goes_with_them() -> None:
+    begins = "{\n	int other = flags;\n	int turns = 0;\n\n	mutex_lock(&hub->lock);"
+    base = [*HUB[:10], "	struct lost *lost = hub->lost;", *HUB[10:]]
+    assert stood(("hub_add", begins), base=base) == ["\n".join(base[8:13])]
+    ends = "	list_add(&g->node, &hub->gadgets, flags);\n	hub->count += flags;\n	hub_tell(hub);\n}"
+    base = [*HUB[:14], "	mutex_unlock(&hub->other);", "	forget(g, flags, turns);", *HUB[14:]]
+    assert stood(("hub_add", ends), base=base) == ["\n".join(base[12:18])]
+
+
 def test_the_function_that_a_hunk_begins_in_decides_between_equal_lines() -> None:
     ending = "	list_forget(g);\n	mutex_unlock(&hub->lock);\n}"
     assert stood(("hub_add", ending), ("hub_remove", ending)) == [
