@@ -11,7 +11,7 @@ from bot.code.facts import Function
 from bot.code.flow import StepKind
 from bot.code.needs import Needs
 from bot.code.reads import anything_held
-from bot.code.tables import QUEUED
+from bot.code.tables import CALLED_IN_SECTION, QUEUED
 from bot.code.vocabulary import RCU, SRCU
 
 _DEPTH = 6  # callers followed
@@ -26,13 +26,25 @@ _PROCESS = {
     "proto_ops": frozenset({"bind", "connect", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "listen", "ioctl"}),
     "kvm_device_ops": frozenset({"set_attr", "get_attr", "has_attr", "ioctl", "mmap"}),
 }
+# Members that are called inside rcu_read_lock() or rcu_read_lock_bh(), for each packet, with no lock of the subsystem.
+_SECTION = {
+    "nf_hook_ops": frozenset({"hook"}),  # include/linux/netfilter.h nf_hook()
+    "nft_expr_ops": frozenset({"eval"}),
+    "xt_match": frozenset({"match"}),
+    "xt_target": frozenset({"target"}),
+    "packet_type": frozenset({"func", "list_func"}),  # net/core/dev.c __netif_receive_skb_core()
+    "net_protocol": frozenset({"handler"}),  # net/ipv4/ip_input.c ip_local_deliver_finish()
+    "inet6_protocol": frozenset({"handler"}),
+    "net_device_ops": frozenset({"ndo_start_xmit"}),  # net/core/dev.c __dev_queue_xmit()
+    "tcf_proto_ops": frozenset({"classify"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A way to a function: the calls from an entry down to it, none of them inside what is needed."""
+    """A way to a function: the calls from an entry down to it, and what is known to be held, or not, all the way."""
 
-    begins: str  # why nothing is held at the top, for a person
+    begins: str  # what is held at the top, for a person
     calls: tuple[tuple[Function, int], ...]
 
 
@@ -68,6 +80,34 @@ class Entries:
                         above.append((caller, ((caller, number), *calls)))
             pending = above
         return None
+
+    def from_section(self, function: Function) -> Entry | None:
+        """A way to a function from one that is called in a section, with no lock held on it; None when none is."""
+        seen = {function}
+        pending: list[tuple[Function, tuple[tuple[Function, int], ...]]] = [(function, ())]
+        for _ in range(_DEPTH):
+            above = []
+            for reached, calls in pending:
+                if begins := self._begins_in_section(reached):
+                    return Entry(begins, calls)
+                if asked_of_callers(reached):
+                    continue  # perhaps for the lock of the updaters
+                for caller, number in self.code.callers(reached)[:_MAX_CALLERS]:
+                    if caller not in seen and number >= 0 and not anything_held(caller, number):
+                        seen.add(caller)
+                        above.append((caller, ((caller, number), *calls)))
+            pending = above
+        return None
+
+    def _begins_in_section(self, function: Function) -> str:
+        """Why a function is always called in a section, "" when that is not known."""
+        tables = self.needs.tables
+        if function.name in tables.readers:
+            return f"{function.name}() is called inside rcu_read_lock(): its table says {CALLED_IN_SECTION}"
+        for slot in tables.slots(function.name):
+            if slot.member in _SECTION.get(slot.type, ()):
+                return f"{function.name}() is {slot.type}.{slot.member}, called inside a section"
+        return ""
 
     def begins(self, function: Function, need: Need) -> str:
         """Why a function begins with nothing held that would do, "" when that is not known."""

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.code.entries import Entries, Entry
 from bot.code.facts import Fact, FactKind
 from bot.code.flow import StepKind
 from bot.code.lifetime import Freed, Lifetime
 from bot.code.protection import ListProtection, PointerProtection, WorldFacts
+from bot.code.reads import anything_held
 from bot.code.structs import LOCAL, NOWHERE, Key
 from bot.code.vocabulary import READS, SPLICED_ONTO, SPLICES, UPDATER_READS
 
@@ -80,23 +82,44 @@ def carried_away(code: WorldFacts, lifetime: Lifetime) -> Iterator[tuple[Fact, L
 
 @dataclass(frozen=True, slots=True)
 class SplicedOnto:
-    """A plain splice: entries join the list on ``head``, which RCU readers walk."""
+    """A plain splice: entries join the list on ``head``, which RCU readers walk.
+
+    ``walk`` is one that does so plainly, in a function that is called inside a section, with the ``way`` to it.
+    """
 
     fact: Fact
     protection: ListProtection
     head: Key
+    walk: Fact | None = None
+    way: Entry | None = None
 
 
-def spliced_onto(code: WorldFacts, lifetime: Lifetime) -> Iterator[SplicedOnto]:
+def spliced_onto(code: WorldFacts, lifetime: Lifetime, entries: Entries) -> Iterator[SplicedOnto]:
     """Plain splices onto a head which RCU readers walk, and that some reader may know."""
     heads = _walked_heads(code)
     for fact in code.all_facts:
         head = onto(code, fact)
+        if not head.known or head.owner == LOCAL:
+            continue
+        place = fact.where.flow.steps[fact.step].args[SPLICED_ONTO[fact.name]]
+        if lifetime.unpublished_owner(fact.where, place, fact.step):
+            continue
         if head in heads:
-            place = fact.where.flow.steps[fact.step].args[SPLICED_ONTO[fact.name]]
-            if not lifetime.unpublished_owner(fact.where, place, fact.step):
-                shown = tuple(other for other in heads[head].facts if other.head == head)
-                yield SplicedOnto(fact, ListProtection(heads[head].node, shown), head)
+            shown = tuple(other for other in heads[head].facts if other.head == head)
+            yield SplicedOnto(fact, ListProtection(heads[head].node, shown), head)
+        else:
+            for walk, protection in _plain_walks_of(code, head):
+                if way := entries.from_section(walk.where):
+                    yield SplicedOnto(fact, protection, head, walk, way)
+                    break
+
+
+def _plain_walks_of(code: WorldFacts, head: Key) -> Iterator[tuple[Fact, ListProtection]]:
+    """The walks over a head by a primitive for updaters, where the function holds nothing."""
+    for protection in code.lists.values():
+        for walk in protection.of(FactKind.WALK, rcu=False):
+            if walk.head == head and not anything_held(walk.where, walk.step):
+                yield walk, protection
 
 
 def onto(code: WorldFacts, fact: Fact) -> Key:

@@ -15,6 +15,9 @@ _MEMBER = re.compile(r"\.(\w++)[ \t]*+=[ \t\n]*+&?+([A-Za-z_]\w*+)[ \t\n]*+[,}]"
 _QUEUED = re.compile(
     r"\b(INIT_(?:DELAYED_|RCU_)?+WORK|DECLARE_(?:DELAYED_)?+WORK)[ \t]*+\([^;{}]{0,200}?,[ \t\n]*+(\w++)[ \t\n]*+\)"
 )
+# An entry of a table that says its function is called inside rcu_read_lock(): include/linux/netfilter/nfnetlink.h.
+CALLED_IN_SECTION = "NFNL_CB_RCU"
+_ENTRY = re.compile(r"\{([^{}]{0,2000}+)\}")
 _MAX_TABLE = 60_000  # characters; the largest of the kernel's tables of operations has 20,000
 _MAX_TABLES = 500  # of one file
 QUEUED = "work"
@@ -42,13 +45,25 @@ def slots_in(image: Image) -> Mapping[str, tuple[Slot, ...]]:
     return {name: tuple(sorted(slots)) for name, slots in found.items()}
 
 
+@lru_cache(maxsize=4096)
+def readers_in(image: Image) -> frozenset[str]:
+    """What a file puts into entries which say that they are called inside a section."""
+    if CALLED_IN_SECTION not in image.text:
+        return frozenset()
+    entries = (entry[1] for entry in _ENTRY.finditer(image.text) if CALLED_IN_SECTION in entry[1])
+    return frozenset(member[2] for entry in entries for member in _MEMBER.finditer(f"{entry},"))
+
+
 class Tables:
     """The tables of all files of a world."""
 
     def __init__(self, images: Iterable[Image]) -> None:
         self._slots: dict[str, set[Slot]] = {}
         self._filled: dict[str, set[tuple[str, str, str]]] = {}
+        self.readers: frozenset[str] = frozenset()
+        """The functions whose entry in a table says that they are called inside a section."""
         for image in images:
+            self.readers |= readers_in(image)
             for name, slots in slots_in(image).items():
                 self._slots.setdefault(name, set()).update(slots)
                 for slot in slots:
