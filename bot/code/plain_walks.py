@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.code.contract import asked_of_callers, held_by_caller
+from bot.code.entries import Entries, Entry
 from bot.code.facts import Fact, FactKind, Function
 from bot.code.flow import Step, StepKind
 from bot.code.protection import ListProtection, WorldFacts
@@ -63,6 +64,23 @@ def walks_among_reads(code: WorldFacts, names: frozenset[str]) -> Iterator[tuple
             reader = _reader_in_body(code, function, fact)
             if reader is not None and _called_unlocked(code, function):
                 yield fact, protection, reader
+
+
+def walks_from_section(
+    code: WorldFacts, entries: Entries, names: frozenset[str]
+) -> Iterator[tuple[Fact, ListProtection, Entry]]:
+    """Walks by these primitives in functions to which control comes inside a section, and with no lock held."""
+    for function in code.in_focus:
+        if not names & function.words:
+            continue
+        for fact in code.facts(function):
+            if fact.kind is not FactKind.WALK or fact.name not in names or function.held[fact.step].ever(_LOCKS):
+                continue
+            protection = code.list_of(fact)
+            if protection is None or fact.head not in protection.rcu_heads or _changes(code, function, fact):
+                continue
+            if way := entries.from_section(function):
+                yield fact, protection, way
 
 
 def _rcu_on_both_sides(protection: ListProtection, walk: Fact) -> bool:

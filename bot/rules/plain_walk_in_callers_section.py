@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.code.plain_walks import walks_among_reads
-from bot.model import Hit, Level, Role
-from bot.rule import Code, Example, hit, rule, step_evidence, who_publishes_and_reads
+from bot.code.facts import Fact
+from bot.code.plain_walks import walks_among_reads, walks_from_section
+from bot.code.protection import ListProtection
+from bot.model import Evidence, Hit, Level, Role
+from bot.rule import Code, Example, hit, nothing_found, rule, step_evidence, who_publishes_and_reads
 
 _WALKS = frozenset({"list_for_each_entry", "hlist_for_each_entry", "list_for_each_entry_continue"})
 
@@ -54,6 +56,43 @@ FAST_PATH = Example(
 +		poke_all(hub);
 +}
 """,
+)
+
+_HOOK = """\
++static bool hub_wants(struct hub *hub, int index)
++{
++	struct gadget *g;
++
++	list_for_each_entry(g, &hub->gadgets, node) { %s
++		if (g->index == index)
++			return true;
++	}
++	return false;
++}
++
++static unsigned int hub_hook(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
++{
++	struct hub *hub = priv;
++%s
++	return hub_wants(hub, state->in->ifindex) ? NF_DROP : NF_ACCEPT;
++}
++
++static const struct nf_hook_ops hub_ops[] = {
++	{
++		.hook = hub_hook,
++		.pf = NFPROTO_INET,
++	},
++};
+"""
+
+HOOKED = Example(
+    "a hook of netfilter runs in the section of nf_hook()",
+    _LIST + _HOOK % ("// <-- warns", ""),
+)
+
+HOOKED_LOCKED = Example(
+    "the hook takes the lock of the list for the whole of it",
+    _LIST + _HOOK % ("", "+	guard(spinlock)(&hub->lock);\n"),
 )
 
 LOCKED = Example(
@@ -120,23 +159,26 @@ UNSEEN = Example(
     why="""The callers' section covers the walk as it covers the lookup in its body.  list_for_each_entry() loads the
     next pointer plainly, and nothing checks that a section or the lock of the list is held.""",
     instead="list_for_each_entry_rcu(), with the lockdep condition where updaters come here, too.",
-    bad=(FAST_PATH,),
-    good=(LOCKED,),
+    bad=(FAST_PATH, HOOKED),
+    good=(LOCKED, HOOKED_LOCKED),
     blind_spots=(UNSEEN,),
     replaces=("plain-iteration-in-reader",),
 )
 def plain_walk_in_callers_section(code: Code) -> Iterator[Hit]:
     """A plain walk of an RCU list in a function that runs in the section of its callers."""
     for walk, protection, reader in walks_among_reads(code.facts, _WALKS):
-        yield hit(
-            walk,
-            str(walk.head),
-            f"{walk.name}() over {walk.head}, which others walk by the RCU form",
-            (
-                *who_publishes_and_reads(protection),
-                walk.evidence(Role.READER),
-                step_evidence(Role.NOTE, walk.where, reader),
-            ),
-            question=f"Which lock keeps {walk.head} as it is while {walk.function}() walks?",
-            cure="If none does: list_for_each_entry_rcu().",
-        )
+        yield _plain(walk, protection, (step_evidence(Role.NOTE, walk.where, reader),))
+    for walk, protection, way in walks_from_section(code.facts, code.entries, _WALKS):
+        calls = tuple(step_evidence(Role.NOTE, caller, caller.flow.steps[at]) for caller, at in way.calls)
+        yield _plain(walk, protection, (nothing_found(Role.LOCK, way.begins), *calls))
+
+
+def _plain(walk: Fact, protection: ListProtection, section: tuple[Evidence, ...]) -> Hit:
+    return hit(
+        walk,
+        str(walk.head),
+        f"{walk.name}() over {walk.head}, an RCU list",
+        (*who_publishes_and_reads(protection), walk.evidence(Role.READER), *section),
+        question=f"Which lock keeps {walk.head} as it is while {walk.function}() walks?",
+        cure="If none does: list_for_each_entry_rcu().",
+    )
