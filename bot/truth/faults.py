@@ -27,7 +27,6 @@ CLAIMS: dict[str, frozenset[str]] = {
     "P2": frozenset(
         {
             "barrier-for-grace-period",
-            "conditional-grace-period",
             "error-path-frees-published",
             "free-no-longer-waits",
             "free-without-grace-period",
@@ -46,6 +45,7 @@ CLAIMS: dict[str, frozenset[str]] = {
             "teardown-frees-at-once",
             "wait-before-unlink",
             "wait-taken-out",
+            "refcount-release-frees-directly",
         }
     ),
     "P3": frozenset(
@@ -68,6 +68,9 @@ CLAIMS: dict[str, frozenset[str]] = {
             "self-delete-while-rcu-iterating",
             "splice-onto-rculist",
             "splice-or-move-on-rculist",
+            "list-empty-then-first",
+            "rbtree-walk-in-reader",
+            "safe-iterator-in-reader",
         }
     ),
     "P4": frozenset(
@@ -77,6 +80,10 @@ CLAIMS: dict[str, frozenset[str]] = {
             "plain-store-rcu-pointer",
             "publication-made-plain",
             "walk-over-moving-head",
+            "access-pointer-dereferenced",
+            "double-dereference",
+            "init-pointer-for-publication",
+            "publish-before-init",
         }
     ),
     "P5": frozenset(
@@ -108,6 +115,8 @@ CLAIMS: dict[str, frozenset[str]] = {
             "reclaim-before-unlink",
             "static-call-out-of-step",
             "wait-before-unlink",
+            "publish-before-init",
+            "srcu-used-before-init",
         }
     ),
     "P9": frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.catalog import rules
 from bot.truth import judged
 from bot.truth.cases import Kind, Row, Trial, TruthError, kinds, read, trials
 from bot.truth.faults import CLAIMS
@@ -104,6 +105,10 @@ def test_a_fix_is_also_taken_back() -> None:
     rows = (row("a-fix", Kind.FIX), row("c-clean", Kind.CLEAN))
     assert [trial.kind for trial in trials(rows, kinds("fix,clean"))] == [Kind.FIX, Kind.REVERSED, Kind.CLEAN]
     assert [trial.kind for trial in trials(rows, kinds("reversed"))] == [Kind.REVERSED]
+
+
+def test_only_rules_that_are_built_are_claimed() -> None:
+    assert frozenset().union(*CLAIMS.values()) <= {rule.name for rule in rules()}
 
 
 def test_no_rule_is_claimed_for_what_is_left_out() -> None:
