@@ -51,7 +51,7 @@ SEEN: dict[tuple[str, str], tuple[int, int]] = {
     ("section-around-one-call-only", "near"): (1, 0),
     ("self-delete-while-rcu-iterating", "hunk"): (1, 0),
     ("self-delete-while-rcu-iterating", "near"): (1, 0),
-    ("splice-onto-rculist", "near"): (3, 0),
+    ("splice-onto-rculist", "near"): (4, 0),
     ("static-call-out-of-step", "near"): (1, 0),
     ("teardown-frees-at-once", "hunk"): (1, 0),
     ("unbalanced-read-lock", "hunk"): (1, 0),
