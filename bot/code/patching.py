@@ -35,11 +35,12 @@ def applied(lines: Sequence[Line], hunks: Sequence[Hunk], patch: int, *, fuzz: b
     Raises MisfitError.
     """
     result: list[Line] = []
+    texts = [line.text for line in lines]
     done, moved = 0, 0
     for hunk in hunks:
         old = [line[1:] for line in hunk.lines if line[0] != "+"]
         wanted = hunk.old_start - bool(hunk.old_count) + moved
-        place, skipped, dropped = _place(lines, old, wanted, done, _allowed(hunk) if fuzz else (0, 0))
+        place, skipped, dropped = _place(texts, old, wanted, done, _allowed(hunk) if fuzz else (0, 0))
         result += lines[done : place + skipped]
         done = place + skipped
         for line in hunk.lines[skipped : len(hunk.lines) - dropped]:
@@ -75,25 +76,33 @@ def _allowed(hunk: Hunk) -> tuple[int, int]:
 
 
 def _place(
-    lines: Sequence[Line], old: Sequence[str], wanted: int, first: int, allowed: tuple[int, int]
+    lines: Sequence[str], old: Sequence[str], wanted: int, first: int, allowed: tuple[int, int]
 ) -> tuple[int, int, int]:
     """Where the old lines of a hunk stand, nearest to where they are wanted; and how many to skip at each end."""
     for fuzz in range(max(allowed) + 1):
         skipped, dropped = min(fuzz, allowed[0]), min(fuzz, allowed[1])
         needle = old[skipped : len(old) - dropped]
-        for place in _nearest(wanted, max(first - skipped, 0), len(lines) - len(old) + dropped):
-            start = place + skipped
-            if start >= first and all(lines[start + n].text == text for n, text in enumerate(needle)):
-                return place, skipped, dropped
+        least = max(first - skipped, wanted - _FAR, 0)
+        most = min(len(lines) - len(old) + dropped, wanted + _FAR)
+        places = [start - skipped for start in _starts(lines, needle, least + skipped, most + skipped)]
+        if places:
+            return min(places, key=lambda place: (abs(place - wanted), place)), skipped, dropped
         if not old:
             break
     raise MisfitError(f"no place for the hunk at line {wanted + 1}")
 
 
-def _nearest(wanted: int, first: int, last: int) -> Iterator[int]:
-    """Numbers from first to last, the nearest to wanted first."""
-    for distance in range(min(max(wanted - first, last - wanted), _FAR) + 1):
-        if first <= wanted - distance <= last:
-            yield wanted - distance
-        if distance and first <= wanted + distance <= last:
-            yield wanted + distance
+def _starts(lines: Sequence[str], needle: Sequence[str], least: int, most: int) -> Iterator[int]:
+    """The numbers from ``least`` to ``most`` at which all lines of ``needle`` follow one another."""
+    if not needle:
+        yield from range(least, most + 1)
+        return
+    size, start = len(needle), least
+    while start <= most:
+        try:
+            start = lines.index(needle[0], start, most + 1)
+        except ValueError:
+            return
+        if lines[start : start + size] == needle:
+            yield start
+        start += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from bot.code.fragment import shown
 from bot.code.patching import Line, MisfitError, applied, lines_of, unapplied
@@ -58,6 +59,7 @@ class _Told:
     misfit: bool = False
     fragment: bool = False
     shown: frozenset[int] = frozenset()  # lines of the last state that stand in hunks
+    notes: tuple[str, ...] = ()
 
 
 def wanted_files(patches: Sequence[Sequence[FileDiff]]) -> Wanted:
@@ -72,8 +74,7 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base, *, steps: bool = T
     ``patches`` are the file diffs of each patch, in order.  Only C is looked at.  Without ``steps`` a fragment is drawn
     once, as it is in the end, and stands for all its states: for who knows that they say nothing.
     """
-    notes: list[str] = []
-    told = [(track, _tell(track, len(patches), base, notes, steps=steps)) for track in _tracks(patches)]
+    told = _told(tuple(map(tuple, patches)), base.name, _known(wanted_files(patches), base), steps=steps)
     mine = {diff.path for track, _ in told for _, diff in track.changes} | {track.base_path for track, _ in told}
     others = [
         Image(path, text, outline=base.outlines.get(path, b""))
@@ -97,10 +98,29 @@ def worlds(patches: Sequence[Sequence[FileDiff]], base: Base, *, steps: bool = T
         before=world(0),
         after=tuple(world(number) for number in range(1, len(patches) + 1)),
         context=_context([file for _, file in told]),
-        notes=tuple(notes),
+        notes=tuple(note for _, file in told for note in file.notes),
         brought={track.path: file.brought for track, file in told},
         misfits=frozenset(track.path for track, file in told if file.misfit),
         restored={track.path: file.shown for track, file in told if file.misfit and file.from_tree},
+    )
+
+
+_KnownFiles = tuple[tuple[str, str, bytes], ...]
+"""(path, text, outline) of files of a base."""
+
+
+def _known(files: Wanted, base: Base) -> _KnownFiles:
+    texts = ((path, base.texts.get(path)) for path, _ in files.files)
+    return tuple((path, text, base.outlines.get(path, b"")) for path, text in texts if text is not None)
+
+
+@lru_cache(maxsize=2)  # a review draws the same files once for each question that it asks of the tree
+def _told(
+    patches: Sequence[Sequence[FileDiff]], base: str, known: _KnownFiles, *, steps: bool
+) -> tuple[tuple[_Track, _Told], ...]:
+    files = {path: Image(path, text, outline=outline) for path, text, outline in known}
+    return tuple(
+        (track, _tell(track, len(patches), base, files.get(track.base_path), steps=steps)) for track in _tracks(patches)
     )
 
 
@@ -129,30 +149,28 @@ def _tracks(patches: Sequence[Sequence[FileDiff]]) -> list[_Track]:
     return tracks
 
 
-def _tell(track: _Track, patches: int, base: Base, notes: list[str], *, steps: bool) -> _Told:
-    text = base.texts.get(track.base_path)
+def _tell(track: _Track, patches: int, base: str, known: Image | None, *, steps: bool) -> _Told:
+    notes: list[str] = []
     if track.born and track.changes[0][1].change is FileChange.ADDED:
-        text = ""
-    if text is not None:
+        known = Image(track.base_path, "")
+    if known is not None:
         try:
-            told = _tell_whole(track, patches, lines_of(text), base.name, notes)
+            told = _tell_whole(track, patches, lines_of(known.text), base, notes)
         except MisfitError as misfit:
-            near = None if track.born else _tell_restored(track, patches, text.removesuffix("\n").split("\n"))
+            near = None if track.born else _tell_restored(track, patches, known.text.removesuffix("\n").split("\n"))
             how = "seen in its hunks alone" if near is None else "what its hunks do not show is taken from there"
-            notes.append(f"{track.path}: {misfit} in {base.name}: {how}; give the tree it was made for")
+            notes.append(f"{track.path}: {misfit} in {base}: {how}; give the tree it was made for")
             if near is not None:
-                return near
+                return replace(near, notes=tuple(notes))
         else:
             first = told.states[0]
-            if first is not None and first.text == text:
-                told.states[0] = replace(first, outline=base.outlines.get(track.base_path, b""))
-            told.from_tree = not track.born
-            return told
-    elif base.name:
-        notes.append(f"{track.base_path} is not in {base.name}: seen in its hunks alone")
+            if first is not None and first.text == known.text:
+                told.states[0] = replace(first, outline=known.outline)
+            return replace(told, from_tree=not track.born, notes=tuple(notes))
+    elif base:
+        notes.append(f"{track.base_path} is not in {base}: seen in its hunks alone")
     told = _tell_fragment(track, patches, steps=steps)
-    told.misfit = bool(base.name)
-    return told
+    return replace(told, misfit=bool(base), notes=tuple(notes))
 
 
 def _tell_whole(track: _Track, patches: int, lines: tuple[Line, ...], base: str, notes: list[str]) -> _Told:
