@@ -123,11 +123,12 @@ def call_drawn_into_section(code: Code) -> Iterator[Hit]:
         before = counterpart(code.before.facts, function)
         if before is None or before.text == function.text:
             continue
+        calls = _only_calls(before)
         for number, step in enumerate(function.flow.steps):
             if step.kind is not StepKind.CALL or _plain(step):
                 continue
-            place = _outside(before, step)
-            if place is None or not _deeper(before, place, function, number):
+            place = calls.get((step.name, step.args))
+            if place is None or not _nothing_held(before, place) or not _deeper(before, place, function, number):
                 continue
             if _left_for(before, place) or _said_to_sleep(before, step):
                 yield _warning(before, function, number, place)
@@ -138,14 +139,18 @@ def _plain(step: Step) -> bool:
     return lock_of(step) is not None or step.name in FREES or not step.name.isidentifier() or step.name.isupper()
 
 
-def _outside(before: Function, step: Step) -> int | None:
-    """Where the same call ran with nothing held before the change; None when it ran in a section, or did not."""
-    places = [
-        n for n, s in enumerate(before.flow.steps) if (s.kind, s.name, s.args) == (step.kind, step.name, step.args)
-    ]
-    if len(places) != 1 or any(before.held[n].ever(NO_SLEEP) or not before.held[n].states for n in places):
-        return None
-    return places[0]
+def _only_calls(function: Function) -> dict[tuple[str, tuple[str, ...]], int]:
+    """Where a function makes each of its calls, of those that it makes once."""
+    found: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for number, step in enumerate(function.flow.steps):
+        if step.kind is StepKind.CALL:
+            found.setdefault((step.name, step.args), []).append(number)
+    return {call: places[0] for call, places in found.items() if len(places) == 1}
+
+
+def _nothing_held(function: Function, place: int) -> bool:
+    held = function.held[place]
+    return bool(held.states) and not held.ever(NO_SLEEP)
 
 
 def _deeper(before: Function, place: int, after: Function, number: int) -> bool:
