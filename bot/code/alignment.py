@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 _WORDS = re.compile(r"\w++|->|[^\w\s]")
 _NAME = re.compile(r"\b(\w++)[ \t]*+\(")
@@ -113,15 +114,20 @@ class _Told:
 
     def __init__(self, base: Sequence[str]) -> None:
         self.base = base
-        self.lines = [_read(line) for line in base]
         self.pairs = _PAIRS
-        self.at: dict[tuple[str, ...], list[int]] = {}
-        for number, (words, _) in enumerate(self.lines):
-            if len(words) >= _SIGNIFICANT:
-                self.at.setdefault(words, []).append(number)
         self.bodies: dict[str, list[range]] = {}
         for name, body in _bodies(base):
             self.bodies.setdefault(name, []).append(body)
+
+    @cached_property
+    def at(self) -> dict[tuple[str, ...], list[int]]:
+        """Where the lines stand that say something of their own."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for number, line in enumerate(self.base):
+            words, _ = _read(line)
+            if len(words) >= _SIGNIFICANT:
+                found.setdefault(words, []).append(number)
+        return found
 
     def place(self, run: Run, first: int) -> range | None:
         """Where a run stands, from line ``first`` on."""
@@ -135,7 +141,7 @@ class _Told:
                 self.pairs -= len(window) * len(wanted)
                 if self.pairs < 0:
                     return best and self._braced(best, like)
-                worth, place = _fitted(self.lines[window.start : window.stop], wanted)
+                worth, place = _fitted([_read(line) for line in self.base[window.start : window.stop]], wanted)
                 if len(place) and (worth / total > most or (best is None and worth / total == most)):
                     best, most = range(window.start + place.start, window.start + place.stop), worth / total
                     like = lines
@@ -170,7 +176,7 @@ class _Told:
         if function:
             for body in self.bodies.get(function, ()):
                 if body.stop > first:
-                    yield range(max(body.start, first), min(body.stop + len(wanted) + _NEAR, len(self.lines)))
+                    yield range(max(body.start, first), min(body.stop + len(wanted) + _NEAR, len(self.base)))
             return
         votes: Counter[int] = Counter()
         for row, (words, _) in enumerate(wanted):
@@ -180,7 +186,7 @@ class _Told:
                     votes[(place - row) // _NEAR] += 1
         if votes:
             start = votes.most_common(1)[0][0] * _NEAR
-            yield range(max(start - _NEAR, first), min(start + len(wanted) + 2 * _NEAR, len(self.lines)))
+            yield range(max(start - _NEAR, first), min(start + len(wanted) + 2 * _NEAR, len(self.base)))
 
 
 def _bodies(base: Sequence[str]) -> Iterator[tuple[str, range]]:
@@ -203,6 +209,7 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
                 yield number, found[1]
 
 
+@lru_cache(maxsize=4096)  # the states of a run have most of their lines in common
 def _read(line: str) -> _Line:
     words = tuple(_WORDS.findall(line)[:_LONG])
     return words, frozenset(words)
@@ -219,6 +226,8 @@ def _worth(one: _Line, other: _Line) -> float:
         return _weight(one[0])
     if len(one[0]) < _SIGNIFICANT or len(other[0]) < _SIGNIFICANT:
         return 0.0
+    if min(len(one[1]), len(other[1])) < _LIKE * max(len(one[1]), len(other[1])):
+        return 0.0  # they cannot share enough
     both = len(one[1] & other[1])
     shared = both / (len(one[1]) + len(other[1]) - both)
     return shared * _weight(one[0]) / 2 if shared >= _LIKE else 0.0
@@ -232,10 +241,13 @@ def _fitted(base: Sequence[_Line], wanted: Sequence[_Line]) -> tuple[float, rang
     width = len(base) + 1
     above: list[tuple[float, int]] = [(0.0, column) for column in range(width)]  # (worth, where the stretch begins)
     for line in wanted:
+        if not line[0]:
+            continue  # it says nothing anywhere
         row: list[tuple[float, int]] = [above[0]]
+        worths = [_worth(line, other) for other in base]
         for column in range(1, width):
             best = above[column]  # the line stands for nothing here
-            worth = _worth(line, base[column - 1])
+            worth = worths[column - 1]
             if worth and above[column - 1][0] + worth > best[0]:
                 before = above[column - 1]
                 begins = before[1] if before[0] > 0 else column - 1
